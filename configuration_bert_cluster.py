@@ -1,0 +1,91 @@
+"""Configuration of `BertForClustering`: any masked-LM backbone, plus how its embeddings are assigned to clusters.
+
+This file travels to the Hub with every model. It imports the standard library, `transformers` and
+`huggingface_hub` alone.
+"""
+
+from typing import Literal
+
+import transformers
+
+
+if int(transformers.__version__.split(".")[0]) < 5:
+    raise ImportError(
+        f"BERT-Clustering needs transformers 5 or newer, found {transformers.__version__}. "
+        'Run: pip install --upgrade "transformers>=5"'
+    )
+
+from huggingface_hub.dataclasses import strict  # noqa: E402
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig  # noqa: E402
+
+
+@strict
+class BertClusterConfig(PreTrainedConfig):
+    """Composite configuration: a masked-LM backbone and the soft assignment of its embeddings to clusters.
+
+    `num_clusters` is another name of `num_labels`: the two and `id2label` always agree.
+
+    Args:
+        backbone_config (`PreTrainedConfig` or `dict`, *optional*):
+            Configuration of the masked language model. A dictionary names its family by `model_type`; `None` stands
+            for a default BERT.
+        num_clusters (`int`, *optional*, defaults to 2):
+            Number of clusters K, at least 2.
+        alpha (`float`, *optional*, defaults to 10.0):
+            Degrees of freedom of the Student-t kernel. The larger, the more confident the assignment where `kernel`
+            is `"multiply"`.
+        kernel (`str`, *optional*, defaults to `"multiply"`):
+            Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
+            al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
+        normalize_embeddings (`bool`, *optional*, defaults to `True`):
+            Whether embeddings are scaled to unit length.
+        mlm_head_is_fresh (`bool`, *optional*, defaults to `False`):
+            Whether the masked-LM head still holds random weights, because the checkpoint came without one.
+    """
+
+    model_type = "bert_cluster"
+    sub_configs = {"backbone_config": AutoConfig}
+    attribute_map = {"num_clusters": "num_labels"}
+    keys_to_ignore_at_inference = ["mlm_loss", "embeddings", "last_hidden_state"]
+
+    backbone_config: dict | PreTrainedConfig | None = None
+    alpha: float | int = 10.0
+    kernel: Literal["multiply", "divide"] = "multiply"
+    normalize_embeddings: bool = True
+    mlm_head_is_fresh: bool = False
+    tie_word_embeddings: bool = True
+
+    def __post_init__(self, **kwargs) -> None:
+        if not isinstance(self.backbone_config, PreTrainedConfig):
+            backbone = dict(self.backbone_config or {})
+            self.backbone_config = CONFIG_MAPPING[backbone.pop("model_type", "bert")](**backbone)
+        self.tie_word_embeddings = self.backbone_config.tie_word_embeddings
+        # Saved models of every family load by the same three names; `save_pretrained` adds the module files.
+        self.auto_map = {
+            "AutoConfig": "configuration_bert_cluster.BertClusterConfig",
+            "AutoModel": "modeling_bert_cluster.BertForClustering",
+            "AutoModelForSequenceClassification": "modeling_bert_cluster.BertForClustering",
+        }
+        num_clusters = kwargs.pop("num_clusters", kwargs.pop("num_labels", None))
+        super().__post_init__(**kwargs)
+        if num_clusters is not None:
+            self.num_labels = num_clusters
+
+    def validate_clusters(self) -> None:
+        """Called by `strict` after construction."""
+        if self.num_labels < 2:
+            raise ValueError(f"num_clusters={self.num_labels}: at least 2 clusters are needed.")
+        if not self.alpha > 0:
+            raise ValueError(f"alpha={self.alpha}: it must be larger than 0.")
+
+    @property
+    def hidden_size(self) -> int:
+        """Width D of the embeddings."""
+        return self.backbone_config.hidden_size
+
+    def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
+        """The backbone's configuration, which holds the vocabulary (`resize_token_embeddings` asks for it)."""
+        return self.backbone_config
+
+
+BertClusterConfig.register_for_auto_class()

@@ -1,0 +1,198 @@
+"""The model: every family forward, backward, saved and reloaded; masked-LM loss on masked positions; padding."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import FAMILIES, VOCAB_SIZE, tiny_config
+from transformers import CONFIG_MAPPING, AutoModel, AutoModelForMaskedLM
+
+from configuration_bert_cluster import BertClusterConfig
+from modeling_bert_cluster import BertForClustering, soft_assignment
+
+
+def build(family: str, num_clusters: int = 5, **arguments) -> BertForClustering:
+    config = BertClusterConfig(backbone_config=tiny_config(family), num_clusters=num_clusters, **arguments)
+    model = BertForClustering(config).eval()
+    torch.nn.init.normal_(model.cluster_head.centroids)
+    return model
+
+
+def batch(model: BertForClustering) -> dict[str, torch.Tensor]:
+    """Three documents of 11, 7 and 3 tokens, about a fifth of them masked."""
+    lengths, width = [11, 7, 3], 11
+    attention_mask = torch.tensor([[1] * n + [0] * (width - n) for n in lengths])
+    input_ids = torch.randint(5, VOCAB_SIZE, (3, width))
+    input_ids[attention_mask == 0] = model.config.backbone_config.pad_token_id
+    labels = torch.full_like(input_ids, -100)
+    labels[0, [1, 4]] = torch.tensor([17, 23])
+    labels[1, 2] = 31
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request) -> str:
+    return request.param
+
+
+def test_masked_positions_give_the_dense_loss_and_gradients(family):
+    model = build(family)
+    inputs = batch(model)
+
+    output = model(**inputs)
+    (output.mlm_loss + output.logits[:, 0].sum()).backward()
+    gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    model.zero_grad()
+    labels = inputs.pop("labels")
+    dense = model.backbone(**inputs, output_hidden_states=True)
+    loss = F.cross_entropy(dense.logits.view(-1, VOCAB_SIZE), labels.view(-1), ignore_index=-100)
+    logits = model(**inputs).logits
+    (loss + logits[:, 0].sum()).backward()
+
+    torch.testing.assert_close(output.mlm_loss, loss)
+    torch.testing.assert_close(output.last_hidden_state, dense.hidden_states[-1])
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_backward_reaches_every_parameter(family):
+    model = build(family)
+    output = model(**batch(model))
+    (output.loss - output.logits[:, 0].sum()).backward()
+    # A classifier over token types or an unused relative-position table may stay without gradient, a weight may not.
+    without = [name for name, p in model.named_parameters() if p.grad is None]
+    assert without == []
+
+
+def test_save_and_reload_are_equal_and_tied(family, tmp_path):
+    model = build(family)
+    inputs = batch(model)
+    model.save_pretrained(tmp_path)
+    loaded, info = BertForClustering.from_pretrained(tmp_path, output_loading_info=True)
+
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    for name in ("mlm_loss", "logits", "embeddings", "last_hidden_state"):
+        assert torch.equal(getattr(model(**inputs), name), getattr(loaded(**inputs), name)), name
+    tied = loaded.get_output_embeddings().weight is loaded.get_input_embeddings().weight
+    assert tied == model.config.tie_word_embeddings
+    assert loaded.has_clusters and not loaded.config.mlm_head_is_fresh
+
+
+def test_plain_checkpoint_with_and_without_its_head(family, tmp_path):
+    plain = AutoModelForMaskedLM.from_config(tiny_config(family)).eval()
+    plain.save_pretrained(tmp_path / "whole")
+    plain.base_model.save_pretrained(tmp_path / "headless")
+    encoder = AutoModel.from_pretrained(tmp_path / "headless").eval()
+
+    for folder, fresh in (("whole", False), ("headless", True)):
+        model = BertForClustering.from_pretrained(
+            tmp_path / folder, num_clusters=3, alpha=2, normalize_embeddings=False
+        )
+        inputs = batch(model)
+        labels = inputs.pop("labels")
+        hidden = encoder(**inputs).last_hidden_state
+        mask = inputs["attention_mask"][..., None]
+        torch.testing.assert_close(model(**inputs).embeddings, (hidden * mask).sum(1) / mask.sum(1))
+        assert model.config.mlm_head_is_fresh == fresh
+        assert not model.has_clusters
+        if not fresh:
+            torch.testing.assert_close(model(**inputs, labels=labels).loss, plain(**inputs, labels=labels).loss)
+
+
+def test_padding_never_changes_a_result(family):
+    model = build(family)
+    inputs = batch(model)
+    labels = inputs.pop("labels")
+    together = model(**inputs, labels=labels)
+    for row, length in enumerate(inputs["attention_mask"].sum(1)):
+        alone = model(**{name: tensor[row : row + 1, :length] for name, tensor in inputs.items()})
+        torch.testing.assert_close(alone.logits[0], together.logits[row], atol=1e-5, rtol=1e-5)
+
+
+def test_softmax_of_logits_is_q_and_no_mask_is_a_zero_loss_with_gradient_path(family):
+    model = build(family)
+    inputs = batch(model)
+    inputs["labels"].fill_(-100)
+    output = model(**inputs)
+    q = output.logits.exp()
+    torch.testing.assert_close(q.sum(1), torch.ones(3))
+    torch.testing.assert_close(output.logits.softmax(1), q)
+    assert output.loss == 0
+    output.loss.backward()
+
+
+def test_soft_assignment_by_hand():
+    """Distances² 0 and 1; alpha 3: (1 + 3)^-2 = 1/16 multiplied, (1 + 1/3)^-2 = 9/16 divided."""
+    z, r = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 1.0]])
+    torch.testing.assert_close(soft_assignment(z, r, 3.0, "multiply").exp(), torch.tensor([[16 / 17, 1 / 17]]))
+    torch.testing.assert_close(soft_assignment(z, r, 3.0, "divide").exp(), torch.tensor([[16 / 25, 9 / 25]]))
+
+
+def test_centroids_and_q_stay_float32_under_bfloat16(tmp_path):
+    model = build("bert")
+    model.save_pretrained(tmp_path)
+    half = BertForClustering.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    assert half.cluster_head.centroids.dtype == torch.float32
+    assert half.get_input_embeddings().weight.dtype == torch.bfloat16
+    inputs = batch(model)
+    output = half(**inputs)
+    assert output.logits.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = model(**inputs)
+    assert mixed.logits.dtype == torch.float32
+    torch.testing.assert_close(mixed.logits.exp().sum(1), torch.ones(3))
+
+
+@pytest.mark.parametrize("num_clusters", [2, 3, 8])
+def test_number_of_clusters_is_one_thing(num_clusters, tmp_path):
+    model = build("bert", num_clusters)
+    model.config.id2label = {i: f"topic {i}" for i in range(num_clusters)}
+    model.save_pretrained(tmp_path)
+    for config in (model.config, BertClusterConfig.from_pretrained(tmp_path)):
+        assert config.num_clusters == config.num_labels == len(config.id2label) == num_clusters
+        assert config.id2label[1] == "topic 1"
+    other = BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2, ignore_mismatched_sizes=True)
+    assert other.config.num_clusters == other.config.num_labels == len(other.config.id2label) == num_clusters + 2
+    assert len(other.cluster_head.centroids) == num_clusters + 2 and not other.has_clusters
+    with pytest.raises(ValueError, match="ignore_mismatched_sizes"):
+        BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2)
+
+
+def test_resized_vocabulary_keeps_the_tie(tmp_path):
+    model = build("bert")
+    model.resize_token_embeddings(VOCAB_SIZE + 6)
+    model.save_pretrained(tmp_path)
+    loaded = BertForClustering.from_pretrained(tmp_path)
+    assert loaded.get_input_embeddings().weight.shape[0] == VOCAB_SIZE + 6
+    assert loaded.get_output_embeddings().weight is loaded.get_input_embeddings().weight
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"num_clusters": 1}, "at least 2"),
+        ({"num_clusters": 0}, "at least 2"),
+        ({"alpha": 0}, "alpha"),
+        ({"kernel": "gauss"}, "kernel"),
+        ({"alpha": "ten"}, "alpha"),
+    ],
+)
+def test_config_refuses_nonsense(arguments, message):
+    with pytest.raises(Exception, match=message):
+        BertClusterConfig(**arguments)
+
+
+def test_checkpoints_that_cannot_be_clustered(tmp_path):
+    AutoModel.from_config(CONFIG_MAPPING["gpt2"](n_layer=1, n_head=1, n_embd=8, vocab_size=9)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="gpt2.*no masked-language-model encoder"):
+        BertForClustering.from_pretrained(tmp_path, num_clusters=3)
+
+
+def test_a_checkpoint_with_a_hole_in_its_encoder_is_refused(tmp_path):
+    plain = AutoModelForMaskedLM.from_config(tiny_config("bert"))
+    state = plain.state_dict()
+    del state["bert.encoder.layer.1.output.dense.weight"]
+    plain.save_pretrained(tmp_path, state_dict=state)
+    with pytest.raises(ValueError, match="lacks 1 weights of its encoder"):
+        BertForClustering.from_pretrained(tmp_path, num_clusters=3)

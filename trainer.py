@@ -1,0 +1,436 @@
+"""`ClusteringTrainer`: a `Trainer` whose loss is the masked-LM loss plus KL(P‖Q) over the clusters.
+
+    train():  clean pass -> start of the centroids -> p table        (masked-LM head warmed up, if it is new)
+    step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m + clustering_weight L_c
+    refresh:  clean pass -> q of the whole training set -> p table;  stop when almost no document moved
+
+Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p comes from a table
+over the whole training set, keyed by the document's `index`, so that it depends neither on the batch nor on how the
+batch is split over accumulation steps and processes.
+"""
+
+import copy
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate.utils import broadcast
+from datasets import Dataset
+from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import SaveStrategy, TrainOutput, get_last_checkpoint
+
+from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
+from data import ClusteringCollator, tokenize
+
+
+logger = logging.getLogger(__name__)
+
+STATE_NAME = "clustering_state.safetensors"
+
+
+@dataclass
+class ClusteringTrainingArguments(TrainingArguments):
+    """`TrainingArguments` plus how clusters are learnt.
+
+    Other defaults than `TrainingArguments`: batches of 64, 3 epochs at 1e-4 without decay of the rate, documents of
+    like length in one batch, a checkpoint an epoch of which the last is kept, a log line every 10 steps.
+    """
+
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Documents a process and step."})
+    per_device_eval_batch_size: int = field(default=256, metadata={"help": "Documents a process in clean passes."})
+    learning_rate: float = field(default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."})
+    num_train_epochs: float = field(default=3.0, metadata={"help": "Passes over the documents, at most."})
+    lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule of both learning rates."})
+    train_sampling_strategy: str = field(
+        default="group_by_length", metadata={"help": "Order of the documents; documents of like length pad least."}
+    )
+    save_strategy: SaveStrategy | str = field(default="epoch", metadata={"help": "When to save a checkpoint."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep."})
+    logging_steps: float = field(default=10, metadata={"help": "Steps between two log lines."})
+
+    init: str | None = field(
+        default=None,
+        metadata={
+            "help": "How the centroids start: `kmeans` on the pretrained embeddings. Unset: a model that has clusters "
+            "keeps them, another one starts by k-means; named: it starts anew in any case.",
+        },
+    )
+    size_prior: str = field(
+        default="start",
+        metadata={"help": "Cluster sizes the target pulls to: `start`, those training starts from, or `uniform`."},
+    )
+    target_update: str = field(
+        default="epoch", metadata={"help": "When the target p is computed anew: `epoch`, or a number of steps."}
+    )
+    clustering_weight: float = field(default=1.0, metadata={"help": "Weight of the clustering loss KL(P‖Q)."})
+    mlm_weight: float = field(default=0.2, metadata={"help": "Weight of the masked-LM loss."})
+    mlm_probability: float = field(default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."})
+    mlm_head_warmup_epochs: float = field(
+        default=1.0,
+        metadata={"help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came without one."},
+    )
+    mlm_head_warmup_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of that warm-up."})
+    centroid_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the centroids."})
+    stop_tolerance: float = field(
+        default=0.001,
+        metadata={"help": "Training stops once fewer than this share of the documents changed cluster in a refresh."},
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.remove_unused_columns = False  # the collator takes the columns it needs, `index` among them
+        self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
+        self.target_update = str(self.target_update)
+        if self.init == "auto":
+            raise ValueError("init='auto' is not available yet. Use init='kmeans', or leave it out.")
+        for name, choices in (("init", (None, "kmeans")), ("size_prior", ("start", "uniform"))):
+            if getattr(self, name) not in choices:
+                wanted = ", ".join(repr(choice) for choice in choices if choice)
+                raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")
+        if self.target_update != "epoch" and not (self.target_update.isdigit() and int(self.target_update) > 0):
+            raise ValueError(f"target_update={self.target_update!r}: wanted is 'epoch' or a number of steps above 0.")
+        if not 0 < self.mlm_probability < 1:
+            raise ValueError(f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1.")
+        if self.clustering_weight < 0 or self.mlm_weight < 0 or self.clustering_weight + self.mlm_weight == 0:
+            raise ValueError("clustering_weight and mlm_weight must not be negative, nor both 0.")
+
+
+class ClusterPrediction(NamedTuple):
+    """What `ClusteringTrainer.predict` returns; the first three fields are those of `PredictionOutput`.
+
+    Args:
+        predictions (`np.ndarray` of shape `(num_documents, num_clusters)`): Soft assignments q, rows sum to 1.
+        label_ids (`None`): There are no gold classes here.
+        metrics (`dict`): Empty.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings z.
+    """
+
+    predictions: np.ndarray
+    label_ids: None
+    metrics: dict[str, float]
+    embeddings: np.ndarray
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Most probable cluster of each document, `(num_documents,)`."""
+        return self.predictions.argmax(axis=1)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Probability of that cluster, `(num_documents,)`."""
+        return self.predictions.max(axis=1)
+
+
+class RefreshTargets(TrainerCallback):
+    """Computes the target anew at every epoch or every few steps, logs it, and stops training when nothing moves."""
+
+    def __init__(self, trainer: "ClusteringTrainer") -> None:
+        self.trainer = trainer
+        self.every = 0
+
+    def on_train_begin(
+        self,
+        args: ClusteringTrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: DataLoader,
+        **kwargs: Any,
+    ) -> None:
+        steps_an_epoch = -(-len(train_dataloader) // args.gradient_accumulation_steps)
+        self.every = steps_an_epoch if args.target_update == "epoch" else int(args.target_update)
+
+    def on_step_end(
+        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step % self.every == 0:
+            changed = self.trainer.refresh()
+            if changed < args.stop_tolerance:
+                logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)
+                control.should_training_stop = True
+
+
+class ClusteringTrainer(Trainer):
+    """Fine-tunes a `BertForClustering` on unlabelled texts.
+
+    Example (`texts` is a list of strings):
+
+        trainer = ClusteringTrainer(
+            model=BertForClustering.from_pretrained(name, num_clusters=8),
+            args=ClusteringTrainingArguments("output"),
+            train_dataset=texts,
+            processing_class=AutoTokenizer.from_pretrained(name),
+        )
+        trainer.train()
+        clusters = trainer.predict(texts).clusters
+
+    `train_dataset` is a list of texts, a dataset with a column `text`, or a tokenised one (`data.tokenize`), whose
+    rows are numbered anew. Other arguments are those of [`~transformers.Trainer`].
+
+    Raises:
+        ValueError: There is no tokenizer, it has no mask token, or the dataset holds neither texts nor tokens.
+    """
+
+    loss_is_scaled_for_ga = True  # both losses are divided by what the whole update holds
+
+    def __init__(
+        self,
+        model: Any = None,
+        args: ClusteringTrainingArguments | None = None,
+        train_dataset: Dataset | list[str] | None = None,
+        processing_class: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        if processing_class is None:
+            raise ValueError("ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer.")
+        args = ClusteringTrainingArguments("trainer_output") if args is None else args
+        kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability))
+        if train_dataset is not None:
+            train_dataset = prepare_dataset(train_dataset, processing_class)
+        super().__init__(model, args, train_dataset=train_dataset, processing_class=processing_class, **kwargs)
+        self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
+        self.targets = None  # (num_documents, num_clusters), the p table
+        self.clusters = None  # (num_documents,), at the last refresh
+        self.start_clusters = None  # (num_documents,), that training set out from
+        self.prior = None  # (num_clusters,)
+        self._documents_in_update = None
+        self._loss_parts = {}
+        self._logged_step = 0
+        self.add_callback(RefreshTargets(self))
+
+    # Start and refresh
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> TrainOutput:
+        """Make the start, unless a checkpoint or the model brings one, and train.
+
+        Args:
+            resume_from_checkpoint (`str` or `bool`, *optional*): A checkpoint folder, or `True` for the last one in
+                the output directory. Training goes on as if it had never stopped.
+
+        Raises:
+            ValueError: There is no checkpoint to resume from.
+        """
+        if resume_from_checkpoint is True:
+            resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
+            if resume_from_checkpoint is None:
+                raise ValueError(f"There is no checkpoint to resume from in '{self.args.output_dir}'.")
+        if resume_from_checkpoint:
+            self._load_clustering_state(resume_from_checkpoint)
+        else:
+            self._make_start()
+            if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
+                self.warm_up_mlm_head()
+        return super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+
+    def _make_start(self) -> None:
+        embeddings = self.encode(self.train_dataset)
+        centroids = self.model.cluster_head.centroids
+        if self.args.init is not None or not self.model.has_clusters:
+            start = kmeans(
+                embeddings, len(centroids), self.args.seed, progress=not self.args.disable_tqdm and self.args.should_log
+            )[1]
+            start = broadcast(torch.from_numpy(start).to(self.args.device))  # the main process decides
+            centroids.data.copy_(start)
+        q = self.assign(embeddings)
+        self.start_clusters = q.argmax(dim=1)
+        self.prior = cluster_shares(self.start_clusters, len(centroids)) if self.args.size_prior == "start" else None
+        self._set_targets(q)
+
+    def refresh(self) -> float:
+        """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
+        before = self.clusters
+        q = self.assign(self.encode(self.train_dataset))
+        self._set_targets(q)
+        changed = changed_fraction(before, self.clusters)
+        sizes = torch.bincount(self.clusters, minlength=q.shape[1])
+        self.log(
+            {
+                "changed": changed,
+                "mean_probability": q.max(dim=1).values.mean().item(),
+                "smallest_cluster": sizes.min().item(),
+                "largest_cluster": sizes.max().item(),
+            }
+        )
+        return changed
+
+    def _set_targets(self, q: torch.Tensor) -> None:
+        self.clusters = q.argmax(dim=1)
+        self.targets = target_distribution(q, self.prior)
+
+    @torch.no_grad()
+    def encode(self, dataset: Dataset) -> np.ndarray:
+        """Embeddings of a tokenised dataset from a clean pass: unmasked, in eval mode, sorted by length.
+
+        Args:
+            dataset (`Dataset`): With the tokenizer's columns. Every process takes its share and gets all.
+
+        Returns:
+            `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
+        """
+        lengths = dataset["length"] if "length" in dataset.column_names else map(len, dataset["input_ids"])
+        order = np.argsort([-length for length in lengths], kind="stable")
+        loader = self.get_test_dataloader(dataset.select(order))
+        embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
+        self.model.eval()
+        done = 0
+        for batch in tqdm(loader, desc="Encoding", disable=self.args.disable_tqdm or not self.args.should_log):
+            with self.accelerator.autocast():
+                part = self.model(**batch).embeddings
+            part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
+            embeddings[order[done : done + len(part)]] = part
+            done += len(part)
+        return embeddings
+
+    @torch.no_grad()
+    def assign(self, embeddings: np.ndarray, batch_size: int = 65536) -> torch.Tensor:
+        """Soft assignments q of embeddings under the present centroids, `(num_documents, num_clusters)`."""
+        parts = torch.from_numpy(embeddings).split(batch_size)
+        return torch.cat([self.model.cluster_head(part.to(self.args.device)).exp() for part in parts])
+
+    def predict(self, test_dataset: Dataset | list[str], *args: Any, **kwargs: Any) -> ClusterPrediction:
+        """Cluster documents with the model as it stands.
+
+        Args:
+            test_dataset (`Dataset` or `list[str]`): Texts, a dataset with a column `text`, or a tokenised one.
+        """
+        embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
+        return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
+
+    def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
+        """Batches in the dataset's order, padded and unmasked."""
+        loader = DataLoader(
+            test_dataset,
+            batch_size=self.args.eval_batch_size,
+            collate_fn=self.data_collator.unmasked,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
+    # Losses
+
+    def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device) -> tuple[list, Any]:
+        """Also count the documents of the update, over all of its micro-batches and processes."""
+        batches, num_items_in_batch = super().get_batch_samples(epoch_iterator, num_batches, device)
+        documents = torch.tensor(sum(len(batch["index"]) for batch in batches), device=device)
+        self._documents_in_update = self.accelerator.gather(documents).sum()
+        return batches, num_items_in_batch
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """mlm_weight L_m + clustering_weight L_c of a micro-batch, as its part of the update's loss.
+
+        L_m is the sum over the micro-batch's masked tokens divided by those of the update, L_c the sum over its
+        documents divided by those of the update. Held-out documents (`evaluate`) have no target: their loss is L_m.
+        """
+        index = inputs.pop("index")
+        if not model.training:
+            outputs = model(**inputs)
+            return (outputs.mlm_loss, outputs) if return_outputs else outputs.mlm_loss
+        num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)  # there may be no masked token at all
+        outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
+        num_processes = self.accelerator.num_processes  # which average their gradients
+        mlm_loss = outputs.mlm_loss * (num_processes if self.args.average_tokens_across_devices else 1)
+        divergence = F.kl_div(outputs.logits, self.targets[index], reduction="sum")
+        clustering_loss = divergence / self._documents_in_update * num_processes
+        for name, part in (("mlm_loss", mlm_loss), ("clustering_loss", clustering_loss)):
+            self._loss_parts[name] = self._loss_parts.get(name, 0) + part.detach()
+        loss = self.args.mlm_weight * mlm_loss + self.args.clustering_weight * clustering_loss
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add both parts of the loss, averaged over the same steps and processes, to every line with a `loss`."""
+        if "loss" in logs and self._loss_parts:
+            steps = self.state.global_step - self._logged_step
+            for name, total in self._loss_parts.items():
+                logs[name] = self.accelerator.reduce(total, "mean").item() / steps
+            self._loss_parts, self._logged_step = {}, self.state.global_step
+        super().log(logs, start_time)
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """Give the centroids a learning rate of their own, without weight decay."""
+        is_new = self.optimizer is None
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if is_new:
+            centroids = self.model.cluster_head.centroids
+            for group in optimizer.param_groups:
+                group["params"] = [parameter for parameter in group["params"] if parameter is not centroids]
+            optimizer.add_param_group(
+                {"params": [centroids], "lr": self.args.centroid_learning_rate, "weight_decay": 0.0}
+            )
+        return optimizer
+
+    def warm_up_mlm_head(self) -> float:
+        """Train a new masked-LM head alone, the encoder and what is tied to it being frozen; return the mean loss.
+
+        Its gradients would otherwise be noise to the encoder for the first few hundred steps.
+        """
+        head = {id(parameter) for parameter in self.model.mlm_head_parameters()}
+        frozen = [p for p in self.model.parameters() if p.requires_grad and id(p) not in head]
+        args = copy.copy(self.args)
+        args.num_train_epochs, args.max_steps = self.args.mlm_head_warmup_epochs, -1
+        args.learning_rate = self.args.mlm_head_warmup_learning_rate
+        args.save_strategy, args.push_to_hub, args.report_to = SaveStrategy.NO, False, []
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        logger.info("Warming up the masked-LM head, which the checkpoint came without.")
+        try:
+            loss = _HeadWarmUp(
+                self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
+            ).train().training_loss
+        finally:
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+        self.model.config.mlm_head_is_fresh = False
+        return loss
+
+    # What a checkpoint needs to go on
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model; within a checkpoint, the state of the clustering too."""
+        super().save_model(output_dir, _internal_call=_internal_call)
+        if _internal_call and self.args.should_save and self.targets is not None:
+            names = ("targets", "clusters", "start_clusters", "prior")
+            state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+            save_file(state, os.path.join(output_dir, STATE_NAME))
+
+    def _load_clustering_state(self, checkpoint: str) -> None:
+        for name, tensor in load_file(os.path.join(checkpoint, STATE_NAME), device=str(self.args.device)).items():
+            setattr(self, name, tensor)
+
+
+class _HeadWarmUp(Trainer):
+    """The stock Trainer on the masked-LM loss alone; the targets' `index` is not for it."""
+
+    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
+        inputs.pop("index")
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:
+    """Tokenised documents, numbered by `index` from 0, whatever was given.
+
+    Raises:
+        ValueError: It is neither a list of texts nor a dataset with a column `text` or `input_ids`.
+    """
+    if isinstance(dataset, Dataset) and "input_ids" in dataset.column_names:
+        numbered = dataset.remove_columns([name for name in ("index",) if name in dataset.column_names])
+        return numbered.add_column("index", list(range(len(dataset))))
+    if isinstance(dataset, Dataset) and "text" in dataset.column_names:
+        dataset = dataset["text"][:]
+    if not isinstance(dataset, list) or not all(isinstance(text, str) for text in dataset):
+        found = f"a dataset with the columns {dataset.column_names}" if isinstance(dataset, Dataset) else type(dataset)
+        raise ValueError(f"Found {found}; wanted are texts, or a dataset with a column 'text' or 'input_ids'.")
+    return tokenize(dataset, tokenizer)

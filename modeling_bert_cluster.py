@@ -25,6 +25,7 @@ from transformers import (
 )
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils import logging as transformers_logging
 
 
 try:  # a Hub download and an installed package import it relatively, a flat checkout by its name
@@ -32,6 +33,8 @@ try:  # a Hub download and an installed package import it relatively, a flat che
 except ImportError:
     from configuration_bert_cluster import BertClusterConfig
 
+
+logger = transformers_logging.get_logger(__name__)
 
 HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
 CLUSTER_ARGUMENTS = ("num_clusters", "num_labels", "id2label", "alpha", "kernel", "normalize_embeddings")
@@ -174,7 +177,12 @@ class BertForClustering(PreTrainedModel):
         """
         cluster_arguments = {key: kwargs.pop(key) for key in CLUSTER_ARGUMENTS if key in kwargs}
         wants_info = kwargs.pop("output_loading_info", False)
-        backbone, info = AutoModelForMaskedLM.from_pretrained(name_or_path, output_loading_info=True, **kwargs)
+        verbosity = transformers_logging.get_verbosity()
+        transformers_logging.set_verbosity_error()  # it would call a headless checkpoint corrupted
+        try:
+            backbone, info = AutoModelForMaskedLM.from_pretrained(name_or_path, output_loading_info=True, **kwargs)
+        finally:
+            transformers_logging.set_verbosity(verbosity)
         missing = set(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
         lost = sorted(key for key in missing if key.startswith(backbone.base_model_prefix + "."))
         if lost:
@@ -182,6 +190,8 @@ class BertForClustering(PreTrainedModel):
                 f"'{name_or_path}' lacks {len(lost)} weights of its encoder ({', '.join(lost[:3])}, ...), which would "
                 "start random. Is the checkpoint whole, and does its config.json belong to it?"
             )
+        if missing:
+            logger.info("'%s' has no masked-LM head: its %d weights start random.", name_or_path, len(missing))
         backbone.config.name_or_path = ""  # it may be a local path, and config.json is published
         config = cls.config_class(
             backbone_config=backbone.config,

@@ -56,6 +56,14 @@ class ClusteringTrainingArguments(TrainingArguments):
     save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep."})
     logging_steps: float = field(default=10, metadata={"help": "Steps between two log lines."})
 
+    resume_from_checkpoint: str | None = field(
+        default=None,
+        metadata={
+            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last one in --output_dir.",
+            "nargs": "?",
+            "const": "true",
+        },
+    )
     init: str | None = field(
         default=None,
         metadata={
@@ -89,6 +97,8 @@ class ClusteringTrainingArguments(TrainingArguments):
         self.remove_unused_columns = False  # the collator takes the columns it needs, `index` among them
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
         self.target_update = str(self.target_update)
+        if str(self.resume_from_checkpoint).lower() in ("true", "false"):
+            self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
         if self.init == "auto":
             raise ValueError("init='auto' is not available yet. Use init='kmeans', or leave it out.")
         for name, choices in (("init", (None, "kmeans")), ("size_prior", ("start", "uniform"))):
@@ -198,6 +208,7 @@ class ClusteringTrainer(Trainer):
         self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
+        self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
         self._documents_in_update = None
@@ -227,16 +238,16 @@ class ClusteringTrainer(Trainer):
             self._make_start()
             if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
                 self.warm_up_mlm_head()
+        self.model.config.mlm_head_is_fresh = False
         return super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
 
     def _make_start(self) -> None:
         embeddings = self.encode(self.train_dataset)
         centroids = self.model.cluster_head.centroids
+        baseline = kmeans(embeddings, len(centroids), self.args.seed, progress=self._shows_progress)
+        # The main process decides, should rounding have led the others elsewhere.
+        self.kmeans_clusters, start = (broadcast(torch.from_numpy(a).to(self.args.device)) for a in baseline)
         if self.args.init is not None or not self.model.has_clusters:
-            start = kmeans(
-                embeddings, len(centroids), self.args.seed, progress=not self.args.disable_tqdm and self.args.should_log
-            )[1]
-            start = broadcast(torch.from_numpy(start).to(self.args.device))  # the main process decides
             centroids.data.copy_(start)
         q = self.assign(embeddings)
         self.start_clusters = q.argmax(dim=1)
@@ -264,6 +275,10 @@ class ClusteringTrainer(Trainer):
         self.clusters = q.argmax(dim=1)
         self.targets = target_distribution(q, self.prior)
 
+    @property
+    def _shows_progress(self) -> bool:
+        return self.args.should_log and not self.args.disable_tqdm
+
     @torch.no_grad()
     def encode(self, dataset: Dataset) -> np.ndarray:
         """Embeddings of a tokenised dataset from a clean pass: unmasked, in eval mode, sorted by length.
@@ -280,7 +295,7 @@ class ClusteringTrainer(Trainer):
         embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
         self.model.eval()
         done = 0
-        for batch in tqdm(loader, desc="Encoding", disable=self.args.disable_tqdm or not self.args.should_log):
+        for batch in tqdm(loader, desc="Encoding", disable=not self._shows_progress):
             with self.accelerator.autocast():
                 part = self.model(**batch).embeddings
             part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
@@ -387,13 +402,16 @@ class ClusteringTrainer(Trainer):
             parameter.requires_grad_(False)
         logger.info("Warming up the masked-LM head, which the checkpoint came without.")
         try:
-            loss = _HeadWarmUp(
-                self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
-            ).train().training_loss
+            loss = (
+                _HeadWarmUp(
+                    self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
+                )
+                .train()
+                .training_loss
+            )
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(True)
-        self.model.config.mlm_head_is_fresh = False
         return loss
 
     # What a checkpoint needs to go on
@@ -402,7 +420,7 @@ class ClusteringTrainer(Trainer):
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
         if _internal_call and self.args.should_save and self.targets is not None:
-            names = ("targets", "clusters", "start_clusters", "prior")
+            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
             save_file(state, os.path.join(output_dir, STATE_NAME))
 

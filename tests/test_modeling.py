@@ -184,7 +184,9 @@ def test_config_refuses_nonsense(arguments, message):
 
 
 def test_checkpoints_that_cannot_be_clustered(tmp_path):
-    AutoModel.from_config(CONFIG_MAPPING["gpt2"](n_layer=1, n_head=1, n_embd=8, vocab_size=9)).save_pretrained(tmp_path)
+    AutoModel.from_config(CONFIG_MAPPING["gpt2"](n_layer=1, n_head=1, n_embd=8, vocab_size=9)).save_pretrained(
+        tmp_path
+    )
     with pytest.raises(ValueError, match="gpt2.*no masked-language-model encoder"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=3)
 

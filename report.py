@@ -1,0 +1,126 @@
+"""What people look at: CSV files, JSON figures and the table at the end of a run.
+
+Everything here is written by the main process alone. Files appear whole or not at all.
+"""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from data import Documents
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[str]]:
+    """Open a text file for writing that takes the place of `path` once it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with open(partial, "w", encoding="utf-8", newline="") as file:
+        yield file
+    os.replace(partial, path)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Add `values` to the JSON object in `path`; what is not finite becomes null."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
+    with replacing(path) as file:
+        json.dump(known | values, file, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def write_assignments(
+    path: Path,
+    documents: Documents,
+    clusters: np.ndarray,
+    probabilities: np.ndarray,
+    id2label: dict[int, str],
+    with_position: bool = False,
+) -> None:
+    """Write one row a document, in input order: `id, cluster, label, probability[, x, y], text`.
+
+    Args:
+        path (`Path`): The CSV file.
+        documents (`Documents`): All rows. Those without a usable text get no cluster.
+        clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each usable document.
+        probabilities (`np.ndarray` of shape `(num_usable,)`): Its probability.
+        id2label (`dict[int, str]`): Labels of the clusters.
+        with_position (`bool`, *optional*, defaults to `False`): Whether to leave columns for the place on the map.
+    """
+    position = ["x", "y"] if with_position else []
+    with replacing(path) as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "cluster", "label", "probability", *position, "text"])
+        assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
+        for id_, text, usable in zip(documents.ids, documents.texts, documents.usable, strict=True):
+            cluster, probability = next(assigned) if usable else (None, None)
+            label = "" if cluster is None else id2label[cluster]
+            writer.writerow(
+                [id_, "" if cluster is None else cluster, label, "" if probability is None else f"{probability:.6f}"]
+                + [""] * len(position)
+                + ["" if text is None else text]
+            )
+
+
+def nearest_documents(
+    embeddings: np.ndarray, centroids: np.ndarray, clusters: np.ndarray, texts: list[str], count: int = 3
+) -> list[list[int]]:
+    """For each cluster, its documents nearest to the centroid, of different texts.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        centroids (`np.ndarray` of shape `(num_clusters, hidden_size)`): Centroids.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        texts (`list[str]` of length `num_documents`): The documents.
+        count (`int`, *optional*, defaults to 3): Documents a cluster, at most.
+
+    Returns:
+        A list of rows for each cluster, nearest first; empty for an empty cluster.
+    """
+    distances = np.linalg.norm(embeddings - centroids[clusters], axis=1)
+    nearest: list[dict[str, int]] = [{} for _ in centroids]
+    for row in np.argsort(distances, kind="stable"):
+        chosen = nearest[clusters[row]]
+        if len(chosen) < count:
+            chosen.setdefault(texts[row], int(row))
+    return [list(chosen.values()) for chosen in nearest]
+
+
+def one_line(text: str, width: int) -> str:
+    """A text as it may be shown in a terminal: on one line, cut, and without control characters.
+
+    Example:
+        >>> one_line("two\\nlines and \\x1b[31mred", width=16)
+        'two lines and …'
+    """
+    visible = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
+    return visible if len(visible) <= width else visible[: width - 1].rstrip() + "…"
+
+
+def cluster_table(
+    clusters: np.ndarray, nearest: list[list[int]], texts: list[str], id2label: dict[int, str], width: int = 110
+) -> Iterable[str]:
+    """Lines of the table at the end of a run: label and size of each cluster, largest first, and its nearest texts."""
+    sizes = np.bincount(clusters, minlength=len(nearest))
+    for cluster in np.argsort(-sizes, kind="stable"):
+        share = sizes[cluster] / len(clusters)
+        yield f"{one_line(id2label[int(cluster)], 40)}: {sizes[cluster]:,} documents ({share:.1%})"
+        yield from (f"    {one_line(texts[row], width - 4)}" for row in nearest[cluster])
+
+
+def score_table(metrics: dict[str, Any]) -> Iterable[str]:
+    """Lines that set k-means, start and final side by side, where the run had gold classes."""
+    names = ("accuracy", "nmi", "ari", "purity")
+    if f"eval_{names[0]}" not in metrics:
+        return
+    yield "against gold classes " + "".join(f"{name:>10}" for name in names)
+    for prefix, title in (("kmeans", "k-means"), ("init", "start"), ("eval", "final")):
+        if f"{prefix}_{names[0]}" in metrics:
+            yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in names)

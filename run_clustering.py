@@ -1,0 +1,326 @@
+#!/usr/bin/env python
+"""Group unlabelled texts by meaning: fine-tune a masked language model on KL clustering loss and masked-LM loss.
+
+    accelerate launch --num_cpu_threads_per_process 4 run_clustering.py \
+        --model_name_or_path sentence-transformers/all-MiniLM-L6-v2 --train_file texts.csv --num_clusters 8 \
+        --do_train --output_dir output
+
+Arguments may also come from one JSON file: `run_clustering.py arguments.json`.
+"""
+
+import logging
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# isort: split (the configuration says which transformers is needed before anything else fails for lack of it)
+import numpy as np
+import torch
+from datasets import load_dataset
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    HfArgumentParser,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging as transformers_logging
+
+from configuration_bert_cluster import BertClusterConfig
+from data import (
+    Documents,
+    check_enough_documents,
+    check_mask_token,
+    limit_length,
+    make_documents,
+    read_columns,
+    tokenize,
+)
+from metrics import gold_scores, internal_scores
+from modeling_bert_cluster import BertForClustering, check_masked_lm
+from report import cluster_table, nearest_documents, score_table, write_assignments, write_json
+from trainer import ClusteringTrainer, ClusteringTrainingArguments
+
+
+@dataclass
+class ModelArguments:
+    """Which encoder to start from, and the clusters as the model keeps them."""
+
+    model_name_or_path: str = field(
+        metadata={
+            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one of our models."
+        }
+    )
+    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model to use."})
+    token: str | None = field(default=None, metadata={"help": "Access token for the Hub."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run code that comes with the tokenizer."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Where to keep what is downloaded from the Hub."})
+    num_clusters: str | None = field(
+        default=None, metadata={"help": "Number of clusters, at least 2. Unset: as many as the model has."}
+    )
+    alpha: str | None = field(
+        default=None, metadata={"help": "Degrees of freedom of the Student-t kernel. Unset: the model's own, else 10."}
+    )
+    kernel: str | None = field(
+        default=None,
+        metadata={"help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else `multiply`."},
+    )
+    normalize_embeddings: bool | None = field(
+        default=None, metadata={"help": "Scale embeddings to unit length. Unset: as the model does, else true."}
+    )
+
+    def __post_init__(self) -> None:
+        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
+            value = getattr(self, name)
+            if value == "auto":
+                raise ValueError(f"--{name} auto is not available yet. Give {wanted}.")
+            try:
+                setattr(self, name, None if value is None else convert(value))
+            except ValueError:
+                raise ValueError(f"--{name} {value}: wanted is {wanted}.") from None
+        BertClusterConfig(**self.cluster_arguments)  # which checks them
+
+    @property
+    def hub_arguments(self) -> dict[str, str | None]:
+        return {"revision": self.model_revision, "token": self.token, "cache_dir": self.cache_dir}
+
+    @property
+    def cluster_arguments(self) -> dict[str, int | float | str | bool]:
+        """Those that were given."""
+        values = {name: getattr(self, name) for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass
+class DataArguments:
+    """Which texts to cluster."""
+
+    train_file: str | None = field(
+        default=None, metadata={"help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."}
+    )
+    dataset_name: str | None = field(default=None, metadata={"help": "Texts: a dataset of the Hub."})
+    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
+    dataset_split: str = field(default="train", metadata={"help": "Split of that dataset."})
+    predict_file: str | None = field(default=None, metadata={"help": "New texts for --do_predict, in a like file."})
+    text_column: str = field(default="text", metadata={"help": "Column of the texts."})
+    label_column: str | None = field(default=None, metadata={"help": "Column of gold classes, for metrics alone."})
+    id_column: str | None = field(default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."})
+    skip_bad_rows: bool = field(
+        default=False, metadata={"help": "Leave rows with an empty or unreadable text without a cluster."}
+    )
+    max_seq_length: int | None = field(
+        default=None, metadata={"help": "Tokens a document, the rest is cut. Unset: the model's own, 128 at most."}
+    )
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Use a random sample of so many documents, drawn by --seed."}
+    )
+    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes for the tokenising."})
+    save_embeddings: bool = field(default=False, metadata={"help": "Also write results/embeddings.npy."})
+
+
+def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
+    parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
+    if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
+        return parser.parse_json_file(json_file=sys.argv[1])
+    return parser.parse_args_into_dataclasses()
+
+
+def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
+    """Raise `ValueError` where the arguments do not make a run."""
+    if not (training_args.do_train or training_args.do_eval or training_args.do_predict):
+        raise ValueError("There is nothing to do. Pass --do_train, --do_eval or --do_predict.")
+    if training_args.do_train or training_args.do_eval:
+        if (data_args.train_file is None) == (data_args.dataset_name is None):
+            raise ValueError("Pass the texts, either by --train_file or by --dataset_name.")
+    if training_args.do_predict and data_args.predict_file is None:
+        raise ValueError("--do_predict needs new texts. Pass --predict_file.")
+    output = Path(training_args.output_dir)
+    holds_model = any(True for pattern in ("config.json", "*.safetensors", "checkpoint-*") for _ in output.glob(pattern))
+    if training_args.do_train and not training_args.resume_from_checkpoint and holds_model:
+        raise ValueError(
+            f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
+            "to go on with the run in it."
+        )
+
+
+def find_checkpoint(training_args: ClusteringTrainingArguments) -> str | None:
+    """The checkpoint folder to resume from, if the run is to resume."""
+    if training_args.resume_from_checkpoint is not True or not training_args.do_train:
+        return training_args.resume_from_checkpoint if training_args.do_train else None
+    output_dir = training_args.output_dir
+    checkpoint = get_last_checkpoint(output_dir) if Path(output_dir).is_dir() else None
+    if checkpoint is None:
+        raise ValueError(f"--resume_from_checkpoint: there is no checkpoint in '{output_dir}'.")
+    return checkpoint
+
+
+def read_training_documents(data_args: DataArguments, model_args: ModelArguments, seed: int) -> Documents:
+    """The documents to cluster, checked."""
+    source = data_args.train_file or data_args.dataset_name
+    names = (data_args.text_column, data_args.label_column, data_args.id_column)
+    if data_args.train_file is not None:
+        columns = read_columns(source)
+    else:
+        dataset = load_dataset(
+            source,
+            data_args.dataset_config_name,
+            split=data_args.dataset_split,
+            token=model_args.token,
+            cache_dir=model_args.cache_dir,
+        )
+        columns = {name: dataset[name][:] if name in names else [] for name in dataset.column_names}
+    documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
+    if data_args.max_train_samples is not None:
+        documents = documents.sample(data_args.max_train_samples, seed)
+    check_enough_documents(documents, model_args.num_clusters or 2, source)
+    return documents
+
+
+def read_new_documents(data_args: DataArguments) -> Documents:
+    """The documents of `--predict_file`, checked; gold classes are not asked for."""
+    return make_documents(
+        read_columns(data_args.predict_file),
+        data_args.predict_file,
+        data_args.text_column,
+        id_column=data_args.id_column,
+        skip_bad_rows=data_args.skip_bad_rows,
+    )
+
+
+def load_tokenizer(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> PreTrainedTokenizerBase:
+    """The tokenizer, its length limited; raises `ValueError` where the checkpoint cannot do what the run asks of it."""
+    name, wanted = model_args.model_name_or_path, model_args.num_clusters
+    raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
+    if raw.get("model_type") == BertClusterConfig.model_type:
+        config = BertClusterConfig(**raw)
+        backbone_config = config.backbone_config
+        if training_args.init is None and wanted not in (None, config.num_clusters):
+            raise ValueError(
+                f"'{name}' holds {config.num_clusters} clusters, --num_clusters {wanted} was asked for. Leave it out "
+                "to keep them, or pass --init kmeans to start anew."
+            )
+    else:
+        check_masked_lm(raw.get("model_type"), name)
+        backbone_config = AutoConfig.for_model(**raw)
+        if not training_args.do_train:
+            raise ValueError(f"'{name}' has no clusters yet. Pass --do_train, or the folder of a trained model.")
+        if wanted is None:
+            raise ValueError(f"'{name}' has no clusters yet. Pass --num_clusters.")
+    tokenizer = AutoTokenizer.from_pretrained(
+        name, config=backbone_config, trust_remote_code=model_args.trust_remote_code, **model_args.hub_arguments
+    )
+    check_mask_token(tokenizer)
+    max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
+    limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
+    return tokenizer
+
+
+def write_clusters(
+    trainer: ClusteringTrainer, documents: Documents, metrics: dict[str, Any], save_embeddings: bool
+) -> list[str]:
+    """Cluster the training documents with the model as it stands; write, score and describe the result.
+
+    Args:
+        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents.
+        documents (`Documents`): All rows of the input.
+        metrics (`dict`): Gets the scores.
+        save_embeddings (`bool`): Whether to write the embeddings too.
+
+    Returns:
+        Lines for a person to read.
+    """
+    prediction, config = trainer.predict(trainer.train_dataset), trainer.model.config
+    clusters, texts = prediction.clusters, documents.usable_texts
+    scores = internal_scores(prediction.embeddings, clusters, config.num_clusters, trainer.args.seed)
+    metrics |= {f"eval_{name}": score for name, score in scores.items()}
+    metrics["truncated_share"] = float(np.mean(trainer.train_dataset["truncated"]))
+    if documents.classes is not None:
+        classes = documents.classes[documents.usable]
+        stages = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters, "eval": clusters}
+        for stage, assignment in stages.items():
+            if assignment is not None:
+                metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
+    if trainer.is_world_process_zero():
+        results = Path(trainer.args.output_dir, "results")
+        write_assignments(
+            results / "clusters.csv",
+            documents,
+            clusters,
+            prediction.probabilities,
+            config.id2label,
+            with_position=True,
+        )
+        if save_embeddings:
+            np.save(results / "embeddings.npy", prediction.embeddings)
+    centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
+    nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
+    return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
+
+
+def main() -> None:
+    # Arguments and inputs: whatever is wrong with them shows here, before anything takes long
+    try:
+        model_args, data_args, training_args = parse_arguments()
+        check_run(data_args, training_args)
+        checkpoint = find_checkpoint(training_args)
+        model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
+        clusters_texts = training_args.do_train or training_args.do_eval
+        documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
+        new_documents = read_new_documents(data_args) if training_args.do_predict else None
+        tokenizer = load_tokenizer(model_args, data_args, training_args)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+    # Logging and seed
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("trainer", "modeling_bert_cluster"):
+        logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
+    transformers_logging.set_verbosity(training_args.get_process_log_level())
+    set_seed(training_args.seed)
+
+    # Model and trainer
+    model = BertForClustering.from_pretrained(
+        model_args.model_name_or_path,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=training_args.init is not None,
+        **model_args.cluster_arguments,
+        **model_args.hub_arguments,
+    )
+    num_proc = data_args.preprocessing_num_workers
+    train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
+    trainer = ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
+
+    # Training
+    metrics, lines = {"num_clusters": model.config.num_clusters}, []
+    if training_args.do_train:
+        metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
+        trainer.save_model()
+        trainer.save_state()
+
+    # Clusters of the texts, and of new ones
+    output_dir = Path(training_args.output_dir)
+    if documents:
+        lines += write_clusters(trainer, documents, metrics, data_args.save_embeddings)
+    if new_documents:
+        prediction = trainer.predict(tokenize(new_documents.usable_texts, tokenizer, num_proc))
+        if trainer.is_world_process_zero():
+            path = output_dir / "results" / "predictions.csv"
+            write_assignments(
+                path, new_documents, prediction.clusters, prediction.probabilities, model.config.id2label
+            )
+        lines.append(f"{len(new_documents):,} new documents: {path}")
+
+    # What a person reads
+    if trainer.is_world_process_zero():
+        write_json(output_dir / "all_results.json", metrics)
+        print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
+    trainer.accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

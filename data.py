@@ -281,19 +281,25 @@ class ClusteringCollator:
         tokenizer (`PreTrainedTokenizerBase`): The encoder's tokenizer, with a mask token.
         mlm_probability (`float`): Share of the tokens to predict; of these 80 % become the mask token and 10 % a
             random one (BERT, Devlin et al. 2019).
+        seed (`int`, *optional*, defaults to 0): With the documents of the batch it decides what is masked, whichever
+            worker or resumed run makes the batch.
 
     Raises:
         ValueError: The tokenizer has no mask token.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, mlm_probability: float) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, mlm_probability: float, seed: int = 0) -> None:
         check_mask_token(tokenizer)
         self.tokenizer = tokenizer
+        self.seed = seed
         self.mask = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
 
     def __call__(self, documents: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = dict(self.mask(self._features(documents, "special_tokens_mask")))
-        batch["index"] = torch.tensor([document["index"] for document in documents])
+        index = [document["index"] for document in documents]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(hash((self.seed, *index)))
+            batch = dict(self.mask(self._features(documents, "special_tokens_mask")))
+        batch["index"] = torch.tensor(index)
         return batch
 
     def unmasked(self, documents: list[dict[str, Any]]) -> dict[str, torch.Tensor]:

@@ -22,9 +22,10 @@ import torch.nn.functional as F
 from accelerate.utils import broadcast
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import SaveStrategy, TrainOutput, get_last_checkpoint
 
 from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
@@ -139,6 +140,24 @@ class ClusterPrediction(NamedTuple):
         return self.predictions.max(axis=1)
 
 
+class EpochSeededSampler(LengthGroupedSampler):
+    """Documents of like length together, in an order that seed and epoch alone decide.
+
+    It is the same on every process and in a resumed run, whatever else has drawn random numbers.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        return super().__iter__()
+
+
 class RefreshTargets(TrainerCallback):
     """Computes the target anew at every epoch or every few steps, logs it, and stops training when nothing moves."""
 
@@ -161,7 +180,9 @@ class RefreshTargets(TrainerCallback):
         self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.global_step % self.every == 0:
+            should_log = control.should_log
             changed = self.trainer.refresh()
+            control.should_log = should_log  # the refresh's own log line has reset it
             if changed < args.stop_tolerance:
                 logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)
                 control.should_training_stop = True
@@ -201,7 +222,7 @@ class ClusteringTrainer(Trainer):
         if processing_class is None:
             raise ValueError("ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer.")
         args = ClusteringTrainingArguments("trainer_output") if args is None else args
-        kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability))
+        kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed))
         if train_dataset is not None:
             train_dataset = prepare_dataset(train_dataset, processing_class)
         super().__init__(model, args, train_dataset=train_dataset, processing_class=processing_class, **kwargs)
@@ -289,8 +310,7 @@ class ClusteringTrainer(Trainer):
         Returns:
             `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
         """
-        lengths = dataset["length"] if "length" in dataset.column_names else map(len, dataset["input_ids"])
-        order = np.argsort([-length for length in lengths], kind="stable")
+        order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
         loader = self.get_test_dataloader(dataset.select(order))
         embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
         self.model.eval()
@@ -317,6 +337,12 @@ class ClusteringTrainer(Trainer):
         """
         embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
         return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return EpochSeededSampler(batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed)
 
     def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
         """Batches in the dataset's order, padded and unmasked."""
@@ -435,6 +461,11 @@ class _HeadWarmUp(Trainer):
     def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
         inputs.pop("index")
         return super().compute_loss(model, inputs, *args, **kwargs)
+
+
+def document_lengths(dataset: Dataset) -> list[int]:
+    """Tokens of each document, special ones included."""
+    return dataset["length"][:] if "length" in dataset.column_names else [len(ids) for ids in dataset["input_ids"]]
 
 
 def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:

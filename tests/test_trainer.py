@@ -1,0 +1,280 @@
+"""The trainer: its losses by hand and under accumulation, start, warm-up, refresh, stop, resume, prediction."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from datasets import Dataset
+
+from clustering import target_distribution
+from data import ClusteringCollator, tokenize
+from metrics import clustering_accuracy
+from modeling_bert_cluster import BertForClustering
+from trainer import ClusteringTrainer, ClusteringTrainingArguments
+
+
+class FixedMasks(ClusteringCollator):
+    """Masks the first 1 to 4 words of a document, so that the mask does not depend on the batch."""
+
+    def __call__(self, documents):
+        batch = self.unmasked(documents)
+        batch["index"] = torch.tensor([document["index"] for document in documents])
+        batch["labels"] = torch.full_like(batch["input_ids"], -100)
+        for row, document in enumerate(documents):
+            masked = slice(1, min(2 + document["index"] % 4, len(document["input_ids"]) - 1))
+            batch["labels"][row, masked] = batch["input_ids"][row, masked]
+            batch["input_ids"][row, masked] = self.tokenizer.mask_token_id
+        return batch
+
+
+@pytest.fixture
+def make_trainer(corpus, tokenizer, encoder_dir, tmp_path):
+    def make(name=encoder_dir, texts=corpus[0], num_clusters=3, fixed_masks=False, **arguments) -> ClusteringTrainer:
+        torch.manual_seed(0)
+        model = BertForClustering.from_pretrained(name, num_clusters=num_clusters)
+        arguments = {"output_dir": str(tmp_path / "run"), "disable_tqdm": True, "use_cpu": True} | arguments
+        arguments = {"save_strategy": "no", "per_device_train_batch_size": 16, "stop_tolerance": 0} | arguments
+        args = ClusteringTrainingArguments(**arguments)
+        kwargs = {"data_collator": FixedMasks(tokenizer, args.mlm_probability)} if fixed_masks else {}
+        if fixed_masks:
+            for module in model.modules():
+                if isinstance(module, torch.nn.Dropout):
+                    module.p = 0.0
+        return ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer, **kwargs)
+
+    return make
+
+
+def parameters(trainer) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+
+
+def logged(trainer, name) -> list[float]:
+    return [line[name] for line in trainer.state.log_history if name in line]
+
+
+def test_loss_of_an_update_by_hand(make_trainer, corpus):
+    trainer = make_trainer(
+        texts=corpus[0][:11], fixed_masks=True, max_steps=1, mlm_weight=0.5, clustering_weight=2.0, logging_steps=1
+    )
+    trainer._make_start()
+    p = target_distribution(trainer.assign(trainer.encode(trainer.train_dataset)), trainer.prior)
+    batch = trainer.data_collator(list(trainer.train_dataset))
+    labels = batch.pop("labels")
+    batch.pop("index")
+    with torch.no_grad():
+        q = trainer.model(**batch).logits.exp()
+        dense = trainer.model.backbone(**batch).logits
+    clustering_loss = (p * (p.log() - q.log())).sum() / 11
+    mlm_loss = F.cross_entropy(dense.view(-1, dense.shape[-1]), labels.view(-1), ignore_index=-100)
+
+    trainer.train()
+    assert logged(trainer, "clustering_loss")[0] == pytest.approx(clustering_loss.item(), rel=1e-4)
+    assert logged(trainer, "mlm_loss")[0] == pytest.approx(mlm_loss.item(), rel=1e-4)
+    assert logged(trainer, "loss")[0] == pytest.approx((0.5 * mlm_loss + 2.0 * clustering_loss).item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size, accumulation", [(4, 3), (2, 6), (3, 4)])
+def test_accumulation_gives_the_update_of_the_big_batch(make_trainer, corpus, batch_size, accumulation):
+    """Eleven documents: the last micro-batch is ragged, and so are the counts of masked tokens."""
+
+    def run(**arguments):
+        trainer = make_trainer(
+            texts=corpus[0][:11],
+            fixed_masks=True,
+            num_train_epochs=2,
+            optim="sgd",
+            learning_rate=0.5,
+            centroid_learning_rate=0.5,
+            max_grad_norm=0,
+            logging_steps=1,
+            train_sampling_strategy="sequential",
+            **arguments,
+        )
+        trainer.train()
+        return trainer
+
+    big = run(per_device_train_batch_size=11)
+    small = run(per_device_train_batch_size=batch_size, gradient_accumulation_steps=accumulation)
+    assert small.state.global_step == big.state.global_step == 2
+    for name in ("loss", "mlm_loss", "clustering_loss", "grad_norm"):
+        assert logged(small, name) == pytest.approx(logged(big, name), rel=1e-4), name
+    small, big = parameters(small), parameters(big)
+    for name in big:
+        torch.testing.assert_close(small[name], big[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_every_parameter_moves_and_p_carries_no_gradient(make_trainer):
+    trainer = make_trainer(num_train_epochs=1)
+    trainer._make_start()
+    before = parameters(trainer)  # centroids included, after the start
+    trainer.train()
+    for name, parameter in parameters(trainer).items():
+        assert not torch.equal(before[name], parameter), f"{name} has not moved"
+    assert trainer.targets.shape == (91, 3) and not trainer.targets.requires_grad
+
+
+def test_topics_are_found(make_trainer, corpus):
+    texts, classes = corpus
+    trainer = make_trainer(num_train_epochs=5, learning_rate=1e-3)
+    trainer.train()
+    start = clustering_accuracy(classes, trainer.start_clusters.numpy())
+    final = clustering_accuracy(classes, trainer.predict(texts).clusters)
+    assert final > 0.9 and final >= start
+
+
+def test_logs_both_losses_and_every_refresh(make_trainer):
+    trainer = make_trainer(num_train_epochs=2, logging_steps=1, mlm_weight=0.3, clustering_weight=0.7)
+    trainer.train()
+    total = [0.3 * m + 0.7 * c for m, c in zip(logged(trainer, "mlm_loss"), logged(trainer, "clustering_loss"))]
+    assert logged(trainer, "loss") == pytest.approx(total, rel=1e-4)
+    refreshes = [line for line in trainer.state.log_history if "changed" in line]
+    assert len(refreshes) == 2
+    for line in refreshes:
+        assert 0 <= line["changed"] <= 1 and 1 / 3 <= line["mean_probability"] <= 1
+        assert 0 <= line["smallest_cluster"] <= 91 / 3 <= line["largest_cluster"] <= 91
+
+
+def test_log_line_averages_over_its_steps(make_trainer):
+    each = make_trainer(num_train_epochs=1, logging_steps=1)
+    each.train()
+    mean = make_trainer(num_train_epochs=1, logging_steps=6)
+    mean.train()
+    for name in ("loss", "mlm_loss", "clustering_loss"):
+        assert logged(mean, name) == pytest.approx([np.mean(logged(each, name))], rel=1e-4)
+
+
+def test_targets_are_refreshed_every_so_many_steps(make_trainer):
+    trainer = make_trainer(num_train_epochs=2, target_update="4")
+    trainer.train()
+    assert [line["step"] for line in trainer.state.log_history if "changed" in line] == [4, 8, 12]
+
+
+def test_stops_when_nothing_moves(make_trainer):
+    trainer = make_trainer(num_train_epochs=5, stop_tolerance=1.1)
+    trainer.train()
+    assert trainer.state.global_step == 6 and trainer.state.epoch == 1
+
+
+def test_new_head_is_warmed_up_alone(make_trainer, headless_dir):
+    trainer = make_trainer(name=headless_dir)
+    assert trainer.model.config.mlm_head_is_fresh
+    before = parameters(trainer)
+    head = {id(parameter) for parameter in trainer.model.mlm_head_parameters()}
+    moving = {name for name, parameter in trainer.model.named_parameters() if id(parameter) in head}
+    trainer.warm_up_mlm_head()
+    moved = {name for name, parameter in parameters(trainer).items() if not torch.equal(before[name], parameter)}
+    assert moved == moving and moved
+    assert all(parameter.requires_grad for parameter in trainer.model.parameters())
+
+
+def test_warm_up_lowers_the_masked_lm_loss_and_counts_for_nothing_else(make_trainer, headless_dir):
+    cold = make_trainer(name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=0, logging_steps=1)
+    cold.train()
+    warm = make_trainer(name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=20, logging_steps=1)
+    warm.train()
+    assert logged(warm, "mlm_loss")[0] < logged(cold, "mlm_loss")[0] - 0.1
+    assert warm.state.global_step == cold.state.global_step == 6
+    assert not warm.model.config.mlm_head_is_fresh and not cold.model.config.mlm_head_is_fresh
+
+
+def test_centroids_have_a_learning_rate_of_their_own(make_trainer):
+    trainer = make_trainer(learning_rate=1e-4, centroid_learning_rate=7e-3, weight_decay=0.1)
+    optimizer = trainer.create_optimizer()
+    centroids = trainer.model.cluster_head.centroids
+    (group,) = [group for group in optimizer.param_groups if any(p is centroids for p in group["params"])]
+    assert group["lr"] == 7e-3 and group["weight_decay"] == 0 and len(group["params"]) == 1
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(trainer.model.parameters()))
+
+
+def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
+    kept = make_trainer(size_prior="start")
+    kept._make_start()
+    assert kept.prior.sum() == pytest.approx(1)
+    even = make_trainer(size_prior="uniform")
+    even._make_start()
+    assert even.prior is None
+    spread = [trainer.targets.sum(dim=0).std().item() for trainer in (kept, even)]
+    assert spread[0] > spread[1]
+
+
+@pytest.mark.parametrize("resume_at", [6, 10])
+def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume_at):
+    """At the end of an epoch, and in the middle of one with targets refreshed every four steps."""
+    arguments = {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 2, "save_total_limit": None}
+    arguments |= {"target_update": "4" if resume_at == 10 else "epoch"}
+    whole = make_trainer(**arguments)
+    whole.train()
+    for checkpoint in Path(whole.args.output_dir).glob("checkpoint-*"):
+        if int(checkpoint.name.split("-")[1]) > resume_at:
+            shutil.rmtree(checkpoint)
+    resumed = make_trainer(**arguments)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == whole.state.global_step == 18
+    for name, parameter in parameters(whole).items():
+        assert torch.equal(parameter, parameters(resumed)[name]), name
+    for name in ("targets", "clusters", "start_clusters", "kmeans_clusters", "prior"):
+        assert torch.equal(getattr(whole, name), getattr(resumed, name)), name
+
+
+def test_a_model_with_clusters_keeps_them_unless_told_to_start_anew(make_trainer, tmp_path):
+    first = make_trainer(num_train_epochs=1)
+    first.train()
+    first.save_model(tmp_path / "model")
+    centroids = first.model.cluster_head.centroids.detach()
+    for init, kept in ((None, True), ("kmeans", False)):
+        trainer = make_trainer(name=tmp_path / "model", init=init)
+        trainer._make_start()
+        assert torch.equal(trainer.model.cluster_head.centroids.detach(), centroids) == kept
+
+
+def test_predict_keeps_the_order_and_takes_texts_and_datasets(make_trainer, corpus, tokenizer):
+    texts = corpus[0]
+    trainer = make_trainer(per_device_eval_batch_size=7)
+    trainer._make_start()
+    prediction = trainer.predict(texts)
+    assert prediction.predictions.shape == (91, 3) and prediction.embeddings.shape == (91, 40)
+    np.testing.assert_allclose(prediction.predictions.sum(axis=1), 1, atol=1e-5)
+    for row in (0, 17, 90):
+        with torch.no_grad():
+            q = trainer.model(**tokenizer(texts[row], return_tensors="pt")).logits.softmax(-1)[0].numpy()
+        np.testing.assert_allclose(prediction.predictions[row], q, atol=1e-5)
+        assert prediction.clusters[row] == q.argmax() and prediction.probabilities[row] == pytest.approx(q.max())
+    for dataset in (Dataset.from_dict({"text": texts, "more": texts}), tokenize(texts, tokenizer)):
+        np.testing.assert_array_equal(trainer.predict(dataset).predictions, prediction.predictions)
+
+
+def test_held_out_documents_are_scored_by_the_masked_lm_loss(make_trainer, corpus):
+    trainer = make_trainer()
+    metrics = trainer.evaluate(eval_dataset=trainer.train_dataset)
+    assert metrics["eval_loss"] == pytest.approx(np.log(101), rel=0.1)  # a random model guesses among 101 words
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"init": "random"}, "init='random'"),
+        ({"init": "auto"}, "not available yet"),
+        ({"size_prior": "equal"}, "size_prior='equal'"),
+        ({"target_update": "0"}, "target_update='0'"),
+        ({"target_update": "often"}, "target_update='often'"),
+        ({"mlm_probability": 1.5}, "mlm_probability=1.5"),
+        ({"mlm_weight": -1}, "must not be negative"),
+        ({"mlm_weight": 0, "clustering_weight": 0}, "must not be negative"),
+    ],
+)
+def test_arguments_refuse_nonsense(arguments, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        ClusteringTrainingArguments(output_dir=str(tmp_path), **arguments)
+
+
+def test_what_is_no_dataset_is_refused(make_trainer, tokenizer, encoder_dir):
+    with pytest.raises(ValueError, match="columns \\['title'\\].*wanted are texts"):
+        make_trainer(texts=Dataset.from_dict({"title": ["a"]}))
+    with pytest.raises(ValueError, match="pass processing_class=tokenizer"):
+        ClusteringTrainer(BertForClustering.from_pretrained(encoder_dir, num_clusters=3))
+    with pytest.raises(ValueError, match="no checkpoint to resume from"):
+        make_trainer().train(resume_from_checkpoint=True)

@@ -61,7 +61,7 @@ def target_distribution(q: torch.Tensor, prior: torch.Tensor | None = None) -> t
 
     Args:
         q (`torch.Tensor` of shape `(num_documents, num_clusters)`): Soft assignments, rows sum to 1.
-        prior (`torch.Tensor` of shape `(num_clusters,)`, *optional*): Shares the clusters should keep. `None`: uniform.
+        prior (`torch.Tensor` of shape `(num_clusters,)`, *optional*): Shares of the clusters. `None`: uniform.
 
     Returns:
         `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1.

@@ -4,7 +4,7 @@ This file travels to the Hub with every model. It imports the standard library, 
 `huggingface_hub` alone.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import transformers
 
@@ -55,7 +55,7 @@ class BertClusterConfig(PreTrainedConfig):
     mlm_head_is_fresh: bool = False
     tie_word_embeddings: bool = True
 
-    def __post_init__(self, **kwargs) -> None:
+    def __post_init__(self, **kwargs: Any) -> None:
         if not isinstance(self.backbone_config, PreTrainedConfig):
             backbone = dict(self.backbone_config or {})
             self.backbone_config = CONFIG_MAPPING[backbone.pop("model_type", "bert")](**backbone)
@@ -68,22 +68,19 @@ class BertClusterConfig(PreTrainedConfig):
         }
         num_clusters = kwargs.pop("num_clusters", kwargs.pop("num_labels", None))
         super().__post_init__(**kwargs)
-        if num_clusters is not None:
-            self.num_labels = num_clusters
-
-    def validate_clusters(self) -> None:
-        """Called by `strict` after construction."""
-        if self.num_labels < 2:
-            raise ValueError(f"num_clusters={self.num_labels}: at least 2 clusters are needed.")
+        num_clusters = self.num_labels if num_clusters is None else num_clusters
+        if num_clusters < 2:
+            raise ValueError(f"num_clusters={num_clusters}: at least 2 clusters are needed.")
         if not self.alpha > 0:
             raise ValueError(f"alpha={self.alpha}: it must be larger than 0.")
+        self.num_labels = num_clusters
 
     @property
     def hidden_size(self) -> int:
         """Width D of the embeddings."""
         return self.backbone_config.hidden_size
 
-    def get_text_config(self, *args, **kwargs) -> PreTrainedConfig:
+    def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
         """The backbone's configuration, which holds the vocabulary (`resize_token_embeddings` asks for it)."""
         return self.backbone_config
 

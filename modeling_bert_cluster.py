@@ -14,6 +14,13 @@ configuration beside it alone.
 from dataclasses import dataclass
 from typing import Any
 
+
+# First, since it says which transformers is needed. A Hub download imports it relatively, a flat checkout by its name.
+try:
+    from .configuration_bert_cluster import BertClusterConfig
+except ImportError:
+    from configuration_bert_cluster import BertClusterConfig
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -26,12 +33,6 @@ from transformers import (
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 from transformers.utils import logging as transformers_logging
-
-
-try:  # a Hub download and an installed package import it relatively, a flat checkout by its name
-    from .configuration_bert_cluster import BertClusterConfig
-except ImportError:
-    from configuration_bert_cluster import BertClusterConfig
 
 
 logger = transformers_logging.get_logger(__name__)

@@ -94,11 +94,11 @@ def nearest_documents(
 
 
 def one_line(text: str, width: int) -> str:
-    """A text as it may be shown in a terminal: on one line, cut, and without control characters.
+    r"""A text as it may be shown in a terminal: on one line, cut, and without control characters.
 
     Example:
-        >>> one_line("two\\nlines and \\x1b[31mred", width=16)
-        'two lines and …'
+        >>> one_line("two\nlines\tand \x1b[31mred", width=16)
+        'two lines and […'
     """
     visible = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
     return visible if len(visible) <= width else visible[: width - 1].rstrip() + "…"

@@ -10,11 +10,12 @@ Arguments may also come from one JSON file: `run_clustering.py arguments.json`.
 
 import logging
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# isort: split (the configuration says which transformers is needed before anything else fails for lack of it)
+
+from configuration_bert_cluster import BertClusterConfig  # isort: skip (first: it says which transformers is needed)
+
 import numpy as np
 import torch
 from datasets import load_dataset
@@ -29,96 +30,13 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
-from configuration_bert_cluster import BertClusterConfig
-from data import (
-    Documents,
-    check_enough_documents,
-    check_mask_token,
-    limit_length,
-    make_documents,
-    read_columns,
-    tokenize,
-)
+from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
+from data import Documents, check_enough_documents, check_mask_token, limit_length, make_documents, tokenize
 from metrics import gold_scores, internal_scores
 from modeling_bert_cluster import BertForClustering, check_masked_lm
 from report import cluster_table, nearest_documents, score_table, write_assignments, write_json
-from trainer import ClusteringTrainer, ClusteringTrainingArguments
-
-
-@dataclass
-class ModelArguments:
-    """Which encoder to start from, and the clusters as the model keeps them."""
-
-    model_name_or_path: str = field(
-        metadata={
-            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one of our models."
-        }
-    )
-    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model to use."})
-    token: str | None = field(default=None, metadata={"help": "Access token for the Hub."})
-    trust_remote_code: bool = field(default=False, metadata={"help": "Run code that comes with the tokenizer."})
-    cache_dir: str | None = field(default=None, metadata={"help": "Where to keep what is downloaded from the Hub."})
-    num_clusters: str | None = field(
-        default=None, metadata={"help": "Number of clusters, at least 2. Unset: as many as the model has."}
-    )
-    alpha: str | None = field(
-        default=None, metadata={"help": "Degrees of freedom of the Student-t kernel. Unset: the model's own, else 10."}
-    )
-    kernel: str | None = field(
-        default=None,
-        metadata={"help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else `multiply`."},
-    )
-    normalize_embeddings: bool | None = field(
-        default=None, metadata={"help": "Scale embeddings to unit length. Unset: as the model does, else true."}
-    )
-
-    def __post_init__(self) -> None:
-        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
-            value = getattr(self, name)
-            if value == "auto":
-                raise ValueError(f"--{name} auto is not available yet. Give {wanted}.")
-            try:
-                setattr(self, name, None if value is None else convert(value))
-            except ValueError:
-                raise ValueError(f"--{name} {value}: wanted is {wanted}.") from None
-        BertClusterConfig(**self.cluster_arguments)  # which checks them
-
-    @property
-    def hub_arguments(self) -> dict[str, str | None]:
-        return {"revision": self.model_revision, "token": self.token, "cache_dir": self.cache_dir}
-
-    @property
-    def cluster_arguments(self) -> dict[str, int | float | str | bool]:
-        """Those that were given."""
-        values = {name: getattr(self, name) for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")}
-        return {name: value for name, value in values.items() if value is not None}
-
-
-@dataclass
-class DataArguments:
-    """Which texts to cluster."""
-
-    train_file: str | None = field(
-        default=None, metadata={"help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."}
-    )
-    dataset_name: str | None = field(default=None, metadata={"help": "Texts: a dataset of the Hub."})
-    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
-    dataset_split: str = field(default="train", metadata={"help": "Split of that dataset."})
-    predict_file: str | None = field(default=None, metadata={"help": "New texts for --do_predict, in a like file."})
-    text_column: str = field(default="text", metadata={"help": "Column of the texts."})
-    label_column: str | None = field(default=None, metadata={"help": "Column of gold classes, for metrics alone."})
-    id_column: str | None = field(default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."})
-    skip_bad_rows: bool = field(
-        default=False, metadata={"help": "Leave rows with an empty or unreadable text without a cluster."}
-    )
-    max_seq_length: int | None = field(
-        default=None, metadata={"help": "Tokens a document, the rest is cut. Unset: the model's own, 128 at most."}
-    )
-    max_train_samples: int | None = field(
-        default=None, metadata={"help": "Use a random sample of so many documents, drawn by --seed."}
-    )
-    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes for the tokenising."})
-    save_embeddings: bool = field(default=False, metadata={"help": "Also write results/embeddings.npy."})
+from tables import read_columns
+from trainer import ClusteringTrainer
 
 
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
@@ -138,7 +56,9 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
     if training_args.do_predict and data_args.predict_file is None:
         raise ValueError("--do_predict needs new texts. Pass --predict_file.")
     output = Path(training_args.output_dir)
-    holds_model = any(True for pattern in ("config.json", "*.safetensors", "checkpoint-*") for _ in output.glob(pattern))
+    holds_model = any(
+        True for pattern in ("config.json", "*.safetensors", "checkpoint-*") for _ in output.glob(pattern)
+    )
     if training_args.do_train and not training_args.resume_from_checkpoint and holds_model:
         raise ValueError(
             f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
@@ -193,7 +113,7 @@ def read_new_documents(data_args: DataArguments) -> Documents:
 def load_tokenizer(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer, its length limited; raises `ValueError` where the checkpoint cannot do what the run asks of it."""
+    """The tokenizer, its length limited; `ValueError` where the checkpoint cannot do what the run asks of it."""
     name, wanted = model_args.model_name_or_path, model_args.num_clusters
     raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
     if raw.get("model_type") == BertClusterConfig.model_type:

@@ -13,7 +13,6 @@ import copy
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,11 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from transformers.trainer_utils import SaveStrategy, TrainOutput, get_last_checkpoint
 
+from arguments import ClusteringTrainingArguments
 from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
 from data import ClusteringCollator, tokenize
 
@@ -35,83 +35,6 @@ from data import ClusteringCollator, tokenize
 logger = logging.getLogger(__name__)
 
 STATE_NAME = "clustering_state.safetensors"
-
-
-@dataclass
-class ClusteringTrainingArguments(TrainingArguments):
-    """`TrainingArguments` plus how clusters are learnt.
-
-    Other defaults than `TrainingArguments`: batches of 64, 3 epochs at 1e-4 without decay of the rate, documents of
-    like length in one batch, a checkpoint an epoch of which the last is kept, a log line every 10 steps.
-    """
-
-    per_device_train_batch_size: int = field(default=64, metadata={"help": "Documents a process and step."})
-    per_device_eval_batch_size: int = field(default=256, metadata={"help": "Documents a process in clean passes."})
-    learning_rate: float = field(default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."})
-    num_train_epochs: float = field(default=3.0, metadata={"help": "Passes over the documents, at most."})
-    lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule of both learning rates."})
-    train_sampling_strategy: str = field(
-        default="group_by_length", metadata={"help": "Order of the documents; documents of like length pad least."}
-    )
-    save_strategy: SaveStrategy | str = field(default="epoch", metadata={"help": "When to save a checkpoint."})
-    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep."})
-    logging_steps: float = field(default=10, metadata={"help": "Steps between two log lines."})
-
-    resume_from_checkpoint: str | None = field(
-        default=None,
-        metadata={
-            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last one in --output_dir.",
-            "nargs": "?",
-            "const": "true",
-        },
-    )
-    init: str | None = field(
-        default=None,
-        metadata={
-            "help": "How the centroids start: `kmeans` on the pretrained embeddings. Unset: a model that has clusters "
-            "keeps them, another one starts by k-means; named: it starts anew in any case.",
-        },
-    )
-    size_prior: str = field(
-        default="start",
-        metadata={"help": "Cluster sizes the target pulls to: `start`, those training starts from, or `uniform`."},
-    )
-    target_update: str = field(
-        default="epoch", metadata={"help": "When the target p is computed anew: `epoch`, or a number of steps."}
-    )
-    clustering_weight: float = field(default=1.0, metadata={"help": "Weight of the clustering loss KL(P‖Q)."})
-    mlm_weight: float = field(default=0.2, metadata={"help": "Weight of the masked-LM loss."})
-    mlm_probability: float = field(default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."})
-    mlm_head_warmup_epochs: float = field(
-        default=1.0,
-        metadata={"help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came without one."},
-    )
-    mlm_head_warmup_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of that warm-up."})
-    centroid_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the centroids."})
-    stop_tolerance: float = field(
-        default=0.001,
-        metadata={"help": "Training stops once fewer than this share of the documents changed cluster in a refresh."},
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.remove_unused_columns = False  # the collator takes the columns it needs, `index` among them
-        self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
-        self.target_update = str(self.target_update)
-        if str(self.resume_from_checkpoint).lower() in ("true", "false"):
-            self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
-        if self.init == "auto":
-            raise ValueError("init='auto' is not available yet. Use init='kmeans', or leave it out.")
-        for name, choices in (("init", (None, "kmeans")), ("size_prior", ("start", "uniform"))):
-            if getattr(self, name) not in choices:
-                wanted = ", ".join(repr(choice) for choice in choices if choice)
-                raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")
-        if self.target_update != "epoch" and not (self.target_update.isdigit() and int(self.target_update) > 0):
-            raise ValueError(f"target_update={self.target_update!r}: wanted is 'epoch' or a number of steps above 0.")
-        if not 0 < self.mlm_probability < 1:
-            raise ValueError(f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1.")
-        if self.clustering_weight < 0 or self.mlm_weight < 0 or self.clustering_weight + self.mlm_weight == 0:
-            raise ValueError("clustering_weight and mlm_weight must not be negative, nor both 0.")
 
 
 class ClusterPrediction(NamedTuple):

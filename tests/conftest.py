@@ -13,6 +13,8 @@ import torch  # noqa: E402
 from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # noqa: E402
 
 
+torch.set_num_threads(1)  # faster for models of this size, and the same on every machine
+
 VOCAB_SIZE = 101
 TOPICS = {
     "fruit": "apple pear plum cherry grape melon lemon banana peach fig ripe sweet juice orchard".split(),

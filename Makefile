@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := build/demo
+THREADS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+
+.PHONY: help install demo test test-fast lint format clean
+
+help:  ## show the verbs
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed  ## make .venv with the tested versions
+
+$(VENV)/installed: requirements.txt requirements-dev.txt requirements-demo.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-demo.txt
+	touch $@
+
+demo: install  ## cluster 2,000 newsgroup posts, from nothing but this checkout
+	rm -rf $(DEMO)
+	$(BIN)/python demo/prepare.py $(DEMO)
+	HF_HUB_OFFLINE=1 $(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no \
+		--dynamo_backend no --num_cpu_threads_per_process $(THREADS) \
+		run_clustering.py --model_name_or_path $(DEMO)/encoder --train_file $(DEMO)/posts.csv --label_column group \
+		--num_clusters 8 --max_seq_length 64 --num_train_epochs 2 --do_train --output_dir $(DEMO)/output
+
+test: install  ## run the whole suite
+	$(BIN)/python -m pytest
+
+test-fast: install  ## run what needs no launcher and no real encoder
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: install  ## check style and form
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install  ## mend style and form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what the verbs made
+	rm -rf $(VENV) build .pytest_cache .ruff_cache

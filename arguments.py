@@ -1,0 +1,168 @@
+"""The arguments of a run: which model, which texts, and how clusters are learnt."""
+
+from dataclasses import dataclass, field
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import TrainingArguments
+from transformers.trainer_utils import SaveStrategy
+
+from configuration_bert_cluster import BertClusterConfig
+
+
+@dataclass
+class ModelArguments:
+    """Which encoder to start from, and the clusters as the model keeps them."""
+
+    model_name_or_path: str = field(
+        metadata={
+            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one of our models."
+        }
+    )
+    model_revision: str = field(default="main", metadata={"help": "Branch, tag or commit of the model to use."})
+    token: str | None = field(default=None, metadata={"help": "Access token for the Hub."})
+    trust_remote_code: bool = field(default=False, metadata={"help": "Run code that comes with the tokenizer."})
+    cache_dir: str | None = field(default=None, metadata={"help": "Where to keep what is downloaded from the Hub."})
+    num_clusters: str | None = field(
+        default=None, metadata={"help": "Number of clusters, at least 2. Unset: as many as the model has."}
+    )
+    alpha: str | None = field(
+        default=None, metadata={"help": "Degrees of freedom of the Student-t kernel. Unset: the model's own, else 10."}
+    )
+    kernel: str | None = field(
+        default=None,
+        metadata={"help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else `multiply`."},
+    )
+    normalize_embeddings: bool | None = field(
+        default=None, metadata={"help": "Scale embeddings to unit length. Unset: as the model does, else true."}
+    )
+
+    def __post_init__(self) -> None:
+        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
+            value = getattr(self, name)
+            if value == "auto":
+                raise ValueError(f"--{name} auto is not available yet. Give {wanted}.")
+            try:
+                setattr(self, name, None if value is None else convert(value))
+            except ValueError:
+                raise ValueError(f"--{name} {value}: wanted is {wanted}.") from None
+        try:
+            BertClusterConfig(**self.cluster_arguments)
+        except StrictDataclassError as error:
+            raise ValueError(str(error.__cause__)) from None
+
+    @property
+    def hub_arguments(self) -> dict[str, str | None]:
+        return {"revision": self.model_revision, "token": self.token, "cache_dir": self.cache_dir}
+
+    @property
+    def cluster_arguments(self) -> dict[str, int | float | str | bool]:
+        """Those that were given."""
+        values = {name: getattr(self, name) for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass
+class DataArguments:
+    """Which texts to cluster."""
+
+    train_file: str | None = field(
+        default=None, metadata={"help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."}
+    )
+    dataset_name: str | None = field(default=None, metadata={"help": "Texts: a dataset of the Hub."})
+    dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
+    dataset_split: str = field(default="train", metadata={"help": "Split of that dataset."})
+    predict_file: str | None = field(default=None, metadata={"help": "New texts for --do_predict, in a like file."})
+    text_column: str = field(default="text", metadata={"help": "Column of the texts."})
+    label_column: str | None = field(default=None, metadata={"help": "Column of gold classes, for metrics alone."})
+    id_column: str | None = field(default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."})
+    skip_bad_rows: bool = field(
+        default=False, metadata={"help": "Leave rows with an empty or unreadable text without a cluster."}
+    )
+    max_seq_length: int | None = field(
+        default=None, metadata={"help": "Tokens a document, the rest is cut. Unset: the model's own, 128 at most."}
+    )
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Use a random sample of so many documents, drawn by --seed."}
+    )
+    preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes for the tokenising."})
+    save_embeddings: bool = field(default=False, metadata={"help": "Also write results/embeddings.npy."})
+
+
+@dataclass
+class ClusteringTrainingArguments(TrainingArguments):
+    """`TrainingArguments` plus how clusters are learnt.
+
+    Other defaults than `TrainingArguments`: batches of 64, 3 epochs at 1e-4 without decay of the rate, documents of
+    like length in one batch, a checkpoint an epoch of which the last is kept, a log line every 10 steps.
+    """
+
+    per_device_train_batch_size: int = field(default=64, metadata={"help": "Documents a process and step."})
+    per_device_eval_batch_size: int = field(default=256, metadata={"help": "Documents a process in clean passes."})
+    learning_rate: float = field(default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."})
+    num_train_epochs: float = field(default=3.0, metadata={"help": "Passes over the documents, at most."})
+    lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule of both learning rates."})
+    train_sampling_strategy: str = field(
+        default="group_by_length", metadata={"help": "Order of the documents; documents of like length pad least."}
+    )
+    save_strategy: SaveStrategy | str = field(default="epoch", metadata={"help": "When to save a checkpoint."})
+    save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep."})
+    logging_steps: float = field(default=10, metadata={"help": "Steps between two log lines."})
+
+    resume_from_checkpoint: str | None = field(
+        default=None,
+        metadata={
+            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last one in --output_dir.",
+            "nargs": "?",
+            "const": "true",
+        },
+    )
+    init: str | None = field(
+        default=None,
+        metadata={
+            "help": "How the centroids start: `kmeans` on the pretrained embeddings. Unset: a model that has clusters "
+            "keeps them, another one starts by k-means; named: it starts anew in any case.",
+        },
+    )
+    lexical_teacher: bool = field(default=False, metadata={"help": "Not available yet: it must be false."})
+    size_prior: str = field(
+        default="start",
+        metadata={"help": "Cluster sizes the target pulls to: `start`, those training starts from, or `uniform`."},
+    )
+    target_update: str = field(
+        default="epoch", metadata={"help": "When the target p is computed anew: `epoch`, or a number of steps."}
+    )
+    clustering_weight: float = field(default=1.0, metadata={"help": "Weight of the clustering loss KL(P‖Q)."})
+    mlm_weight: float = field(default=0.2, metadata={"help": "Weight of the masked-LM loss."})
+    mlm_probability: float = field(default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."})
+    mlm_head_warmup_epochs: float = field(
+        default=1.0,
+        metadata={"help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came without one."},
+    )
+    mlm_head_warmup_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of that warm-up."})
+    centroid_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the centroids."})
+    stop_tolerance: float = field(
+        default=0.001,
+        metadata={"help": "Training stops once fewer than this share of the documents changed cluster in a refresh."},
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.remove_unused_columns = False  # the collator takes the columns it needs, `index` among them
+        self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
+        self.target_update = str(self.target_update)
+        if str(self.resume_from_checkpoint).lower() in ("true", "false"):
+            self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
+        if self.init == "auto":
+            raise ValueError("init='auto' is not available yet. Use init='kmeans', or leave it out.")
+        if self.lexical_teacher:
+            raise ValueError("lexical_teacher=True is not available yet. Leave it out.")
+        for name, choices in (("init", (None, "kmeans")), ("size_prior", ("start", "uniform"))):
+            if getattr(self, name) not in choices:
+                wanted = ", ".join(repr(choice) for choice in choices if choice)
+                raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")
+        if self.target_update != "epoch" and not (self.target_update.isdigit() and int(self.target_update) > 0):
+            raise ValueError(f"target_update={self.target_update!r}: wanted is 'epoch' or a number of steps above 0.")
+        if not 0 < self.mlm_probability < 1:
+            raise ValueError(f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1.")
+        if self.clustering_weight < 0 or self.mlm_weight < 0 or self.clustering_weight + self.mlm_weight == 0:
+            raise ValueError("clustering_weight and mlm_weight must not be negative, nor both 0.")

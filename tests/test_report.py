@@ -1,0 +1,81 @@
+"""Files and tables that people read."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from data import make_documents
+from report import cluster_table, nearest_documents, one_line, replacing, score_table, write_assignments, write_json
+
+
+def read_rows(path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("with_position", [True, False])
+def test_assignments_keep_rows_order_and_ids(with_position, tmp_path):
+    columns = {"id": ["007", "b", "c"], "text": ['one, "two"\nthree', "", "🙂 four"]}
+    documents = make_documents(columns, "a.csv", id_column="id", skip_bad_rows=True)
+    path = tmp_path / "results" / "clusters.csv"
+    write_assignments(
+        path, documents, np.array([1, 0]), np.array([0.75, 1.0]), {0: "zero", 1: "one"}, with_position=with_position
+    )
+    place = {"x": "", "y": ""} if with_position else {}
+    expected = [
+        {"id": "007", "cluster": "1", "label": "one", "probability": "0.750000", **place, "text": 'one, "two"\nthree'},
+        {"id": "b", "cluster": "", "label": "", "probability": "", **place, "text": ""},
+        {"id": "c", "cluster": "0", "label": "zero", "probability": "1.000000", **place, "text": "🙂 four"},
+    ]
+    assert read_rows(path) == expected
+    assert list(read_rows(path)[0]) == list(expected[0])
+
+
+def test_json_is_strict_and_adds_to_what_is_there(tmp_path):
+    path = tmp_path / "all_results.json"
+    write_json(path, {"a": 1, "b": 0.5})
+    write_json(path, {"b": math.nan, "c": math.inf})
+    assert json.loads(path.read_text()) == {"a": 1, "b": None, "c": None}
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), replacing(path) as file:
+        file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "before"
+
+
+def test_nearest_documents_are_distinct_texts():
+    embeddings = np.array([[0.0], [0.1], [0.1], [0.3], [0.5], [5.0]])
+    texts = ["a", "b", "b", "c", "d", "e"]
+    nearest = nearest_documents(embeddings, np.array([[0.0], [5.5], [9.0]]), np.array([0, 0, 0, 0, 0, 1]), texts)
+    assert nearest == [[0, 1, 3], [5], []]
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain", "plain"),
+        ("two\r\nlines\t\x00here", "two lines here"),
+        ("\x1b[2Jwipe", "[2Jwipe"),
+        ("right\u202eleft", "right left"),
+        ("x" * 100, "x" * 19 + "…"),
+        ("x" * 10_000_000, "x" * 19 + "…"),
+    ],
+)
+def test_a_text_is_shown_on_one_harmless_line(text, shown):
+    assert one_line(text, width=20) == shown
+
+
+def test_tables_show_sizes_texts_and_scores():
+    lines = list(cluster_table(np.array([0, 1, 1]), [[0], [2, 1]], ["one", "two", "three"], {0: "A", 1: "B"}))
+    assert lines == ["B: 2 documents (66.7%)", "    three", "    two", "A: 1 documents (33.3%)", "    one"]
+    assert list(score_table({"eval_silhouette": 0.3})) == []
+    metrics = {f"{stage}_{name}": 0.5 for stage in ("kmeans", "eval") for name in ("accuracy", "nmi", "ari", "purity")}
+    table = "\n".join(score_table(metrics))
+    assert "k-means" in table and "final" in table and "start" not in table

@@ -1,0 +1,275 @@
+"""The command: what a run leaves, every way to call it, and one clear error for every bad input."""
+
+import csv
+import gzip
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import tiny_config
+from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer
+
+import run_clustering
+from modeling_bert_cluster import BertForClustering
+
+
+def read_rows(path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def strict_json(path) -> dict:
+    def refuse(constant):
+        raise AssertionError(f"{path} holds {constant}")
+
+    return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Call the script in this process as from the command line."""
+
+    def call(*arguments) -> None:
+        monkeypatch.setattr(sys, "argv", ["run_clustering.py", *map(str, arguments)])
+        run_clustering.main()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def train_file(corpus, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "train.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["key", "text", "topic"])
+        writer.writerows([f"{row:03d}", text, topic] for row, (text, topic) in enumerate(zip(*corpus, strict=True)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def new_file(corpus, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "new.jsonl.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": text, "key": row}) + "\n" for row, text in enumerate(corpus[0][:7]))
+    return path
+
+
+@pytest.fixture
+def train(run, train_file, headless_dir, tmp_path):
+    def call(*more, output="run") -> Path:
+        run(
+            *("--model_name_or_path", headless_dir, "--train_file", train_file, "--num_clusters", 3, "--do_train"),
+            *("--output_dir", tmp_path / output, "--num_train_epochs", 2, "--per_device_train_batch_size", 16),
+            *("--stop_tolerance", 0, "--disable_tqdm", "true", "--use_cpu", *more),
+        )
+        return tmp_path / output
+
+    return call
+
+
+def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
+    output = train(
+        *("--label_column", "topic", "--id_column", "key", "--max_seq_length", 9),
+        *("--do_predict", "--predict_file", new_file, "--save_embeddings"),
+    )
+    texts, _ = corpus
+    rows = read_rows(output / "results" / "clusters.csv")
+    assert list(rows[0]) == ["id", "cluster", "label", "probability", "x", "y", "text"]
+    assert [row["id"] for row in rows] == [f"{i:03d}" for i in range(91)]
+    assert [row["text"] for row in rows] == texts
+    assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+    new = read_rows(output / "results" / "predictions.csv")
+    assert list(new[0]) == ["id", "cluster", "label", "probability", "text"]
+    assert [row["cluster"] for row in new] == [row["cluster"] for row in rows[:7]]
+    assert np.load(output / "results" / "embeddings.npy").shape == (91, 40)
+
+    metrics = strict_json(output / "all_results.json")
+    scores = ("accuracy", "nmi", "ari", "purity")
+    assert {f"{stage}_{name}" for stage in ("kmeans", "init", "eval") for name in scores} < set(metrics)
+    assert [metrics[f"kmeans_{name}"] for name in scores] == [metrics[f"init_{name}"] for name in scores]
+    sizes = np.bincount([int(row["cluster"]) for row in rows], minlength=3)
+    assert (metrics["eval_smallest_cluster"], metrics["eval_largest_cluster"]) == (sizes.min(), sizes.max())
+    assert metrics["num_clusters"] == 3 and metrics["train_runtime"] > 0 and metrics["train_samples_per_second"] > 0
+    assert -1 <= metrics["eval_silhouette"] <= 1
+    assert metrics["truncated_share"] == pytest.approx(np.mean([len(text.split()) > 7 for text in texts]))
+    assert strict_json(output / "trainer_state.json")["global_step"] == 12
+
+    printed = capsys.readouterr().out
+    assert f"{sizes.max()} documents" in printed and re.search(r"k-means +[01]\.\d+", printed)
+    assert sum(f"    {text}" in printed for text in texts) == 9
+    assert str(output / "results") in printed
+
+    config = strict_json(output / "config.json")
+    assert "headless" not in json.dumps(config), "the path of the base model is not for the public"
+    assert not config["mlm_head_is_fresh"]
+
+
+def test_saved_model_clusters_new_texts_and_scores_old_ones(train, run, train_file, new_file, tmp_path):
+    output = train("--label_column", "topic")
+    first, model = strict_json(output / "all_results.json"), (output / "model.safetensors").read_bytes()
+    common = ("--model_name_or_path", output, "--disable_tqdm", "true", "--use_cpu")
+    run(*common, "--do_predict", "--predict_file", new_file, "--output_dir", tmp_path / "new", "--id_column", "key")
+    clusters = [row["cluster"] for row in read_rows(output / "results" / "clusters.csv")]
+    new = read_rows(tmp_path / "new" / "results" / "predictions.csv")
+    assert [row["cluster"] for row in new] == clusters[:7] and [row["id"] for row in new] == list("0123456")
+
+    run(*common, "--do_eval", "--train_file", train_file, "--label_column", "topic", "--output_dir", output)
+    again = strict_json(output / "all_results.json")
+    for name in ("eval_accuracy", "eval_silhouette", "eval_largest_cluster", "train_runtime", "init_nmi"):
+        assert again[name] == pytest.approx(first[name]), name
+    assert (output / "model.safetensors").read_bytes() == model
+
+
+def test_arguments_from_a_json_file(run, train_file, headless_dir, tmp_path):
+    arguments = {
+        "model_name_or_path": headless_dir,
+        "train_file": str(train_file),
+        "num_clusters": 3,
+        "alpha": 1,
+        "kernel": "divide",
+        "normalize_embeddings": False,
+        "size_prior": "uniform",
+        "target_update": 3,
+        "mlm_head_warmup_epochs": 0,
+        "do_train": True,
+        "max_steps": 4,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "output_dir": str(tmp_path / "run"),
+    }
+    (tmp_path / "arguments.json").write_text(json.dumps(arguments))
+    run(tmp_path / "arguments.json")
+    config = strict_json(tmp_path / "run" / "config.json")
+    assert config["alpha"] == 1 and config["kernel"] == "divide" and not config["normalize_embeddings"]
+
+
+def test_resume_goes_on_in_the_same_folder(train):
+    whole = train("--num_train_epochs", 2, output="whole")
+    output = train("--num_train_epochs", 1, output="half")
+    train("--num_train_epochs", 2, "--resume_from_checkpoint", output="half")
+    assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert read_rows(output / "results" / "clusters.csv") == read_rows(whole / "results" / "clusters.csv")
+
+
+def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
+    output = train("--learning_rate", 0, "--centroid_learning_rate", 0)
+    clusters = [row["cluster"] for row in read_rows(output / "results" / "clusters.csv")]
+    going_on = train(
+        *("--model_name_or_path", output, "--learning_rate", 0, "--centroid_learning_rate", 0), output="going_on"
+    )
+    assert [row["cluster"] for row in read_rows(going_on / "results" / "clusters.csv")] == clusters
+    with pytest.raises(SystemExit, match="holds 3 clusters, --num_clusters 4 was asked for"):
+        train("--model_name_or_path", output, "--num_clusters", 4, output="other")
+    other = train("--model_name_or_path", output, "--num_clusters", 4, "--init", "kmeans", output="other")
+    assert BertForClustering.from_pretrained(other).config.num_clusters == 4
+
+
+def test_bad_rows_stay_without_a_cluster(run, headless_dir, corpus, tmp_path):
+    texts = [*corpus[0][:20], "", *corpus[0][20:40], None]
+    (tmp_path / "texts.json").write_text(json.dumps([{"text": text} for text in texts]))
+    run(
+        *("--model_name_or_path", headless_dir, "--train_file", tmp_path / "texts.json", "--num_clusters", 3),
+        *("--do_train", "--max_steps", 1, "--skip_bad_rows", "--use_cpu", "--output_dir", tmp_path / "run"),
+    )
+    rows = read_rows(tmp_path / "run" / "results" / "clusters.csv")
+    assert [row["text"] for row in rows] == [text or "" for text in texts]
+    assert [i for i, row in enumerate(rows) if row["cluster"] == ""] == [20, 41]
+
+
+def test_a_sample_is_drawn_by_the_seed(train):
+    first, again = (train("--max_train_samples", 40, output=name) for name in ("first", "again"))
+    rows = read_rows(first / "results" / "clusters.csv")
+    assert len(rows) == 40 and rows == read_rows(again / "results" / "clusters.csv")
+    ids = [int(row["id"]) for row in rows]
+    assert ids == sorted(ids) and ids[-1] > 40
+
+
+@pytest.fixture(scope="module")
+def bad_things(corpus, encoder_dir, tokenizer, tmp_path_factory) -> Path:
+    """A folder of files and checkpoints that cannot be clustered."""
+    folder = tmp_path_factory.mktemp("bad")
+    (folder / "texts.docx").write_text("texts")
+    (folder / "nothing.csv").write_text("text\n")
+    (folder / "empty_row.csv").write_text("text\none\n \nthree\n")
+    (folder / "number.json").write_text('[{"text": "one"}, {"text": 2}]')
+    (folder / "repeated.csv").write_text("text\n" + "one\ntwo\n" * 9)
+    (folder / "one_class.csv").write_text("text,topic\none,a\ntwo,a\nthree,a\nfour,a\n")
+    for name in ("gpt2", "t5"):
+        sizes = {"n_layer": 1, "n_head": 1, "n_embd": 8} if name == "gpt2" else {"d_model": 8, "num_layers": 1}
+        AutoModel.from_config(CONFIG_MAPPING[name](vocab_size=99, **sizes)).save_pretrained(folder / name)
+    AutoModel.from_config(tiny_config("bert")).save_pretrained(folder / "no_mask")
+    without = BertTokenizer(vocab=tokenizer.get_vocab(), model_max_length=16)
+    without.mask_token = None
+    without.save_pretrained(folder / "no_mask")
+    (folder / "full").mkdir()
+    (folder / "full" / "config.json").write_text("{}")
+    (folder / "half" / "checkpoint-3").mkdir(parents=True)
+    return folder
+
+
+BAD_INPUT = {
+    "missing file": (["--train_file", "{bad}/none.csv"], "none.csv': there is no such file"),
+    "unknown format": (["--train_file", "{bad}/texts.docx"], "unknown format. Wanted is one of .csv"),
+    "no such column": (
+        ["--text_column", "body"],
+        "there is no column 'body'. Its columns are: 'key', 'text', 'topic'",
+    ),
+    "no such label column": (["--label_column", "gold"], "there is no column 'gold'"),
+    "no such id column": (["--id_column", "id"], "there is no column 'id'"),
+    "no texts": (["--train_file", "{bad}/nothing.csv"], "there are no texts in column 'text'"),
+    "empty row": (["--train_file", "{bad}/empty_row.csv"], "the text of row 2 is empty (1 of 3"),
+    "row of another type": (["--train_file", "{bad}/number.json"], "the text of row 2 is 2, not a string"),
+    "fewer documents than clusters": (["--num_clusters", "92"], "91 documents with 91 distinct texts cannot fill 92"),
+    "fewer distinct texts than clusters": (
+        ["--train_file", "{bad}/repeated.csv"],
+        "18 documents with 2 distinct texts cannot fill 3 clusters",
+    ),
+    "one cluster": (["--num_clusters", "1"], "num_clusters=1: at least 2"),
+    "no cluster": (["--num_clusters", "0"], "num_clusters=0: at least 2"),
+    "fewer than no cluster": (["--num_clusters", "-3"], "num_clusters=-3: at least 2"),
+    "clusters of another type": (["--num_clusters", "many"], "--num_clusters many: wanted is a whole number"),
+    "automatic number of clusters": (["--num_clusters", "auto"], "--num_clusters auto is not available yet"),
+    "automatic alpha": (["--alpha", "auto"], "--alpha auto is not available yet"),
+    "automatic start": (["--init", "auto"], "init='auto' is not available yet"),
+    "alpha of 0": (["--alpha", "0"], "alpha=0.0: it must be larger than 0"),
+    "unknown kernel": (["--kernel", "gauss"], "kernel"),
+    "output folder holds a model": (["--output_dir", "{bad}/full"], "already holds a model. Choose another folder"),
+    "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model"),
+    "nothing to resume": (["--resume_from_checkpoint"], "there is no checkpoint in"),
+    "classes all the same": (
+        ["--train_file", "{bad}/one_class.csv", "--label_column", "topic"],
+        "all gold classes in column 'topic' are 'a'",
+    ),
+    "decoder": (["--model_name_or_path", "{bad}/gpt2"], "type 'gpt2', which is no masked-language-model encoder"),
+    "encoder and decoder": (["--model_name_or_path", "{bad}/t5"], "type 't5', which is no masked-language-model"),
+    "no checkpoint": (["--model_name_or_path", "{bad}/none"], "none"),
+    "tokenizer without mask": (["--model_name_or_path", "{bad}/no_mask"], "has no mask token"),
+    "too long": (["--max_seq_length", "1000"], "max_seq_length=1000: the encoder reads from 3 to 16 tokens"),
+    "both sources": (["--dataset_name", "user/data"], "either by --train_file or by --dataset_name"),
+    "nothing to predict": (["--do_predict"], "--do_predict needs new texts"),
+    "bad file to predict": (["--do_predict", "--predict_file", "{bad}/empty_row.csv"], "the text of row 2 is empty"),
+    "nothing to do": (["--do_train", "false"], "There is nothing to do"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_one_clear_error_before_any_model_is_loaded(name, bad_things, train, monkeypatch, tmp_path):
+    def refuse(*arguments, **kwargs):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(BertForClustering, "from_pretrained", refuse)
+    arguments, message = BAD_INPUT[name]
+    with pytest.raises(SystemExit, match="^error: .*" + re.escape(message)):
+        train(*(argument.format(bad=bad_things) for argument in arguments))
+    assert not list(tmp_path.rglob("*")), "nothing was written"
+
+
+def test_clusters_are_needed_for_more_than_training(run, train_file, headless_dir, tmp_path):
+    common = ("--model_name_or_path", headless_dir, "--train_file", train_file, "--output_dir", tmp_path / "run")
+    with pytest.raises(SystemExit, match="has no clusters yet. Pass --num_clusters"):
+        run(*common, "--do_train")
+    with pytest.raises(SystemExit, match="has no clusters yet. Pass --do_train"):
+        run(*common, "--do_eval")

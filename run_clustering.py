@@ -228,8 +228,8 @@ def main() -> None:
         lines += write_clusters(trainer, documents, metrics, data_args.save_embeddings)
     if new_documents:
         prediction = trainer.predict(tokenize(new_documents.usable_texts, tokenizer, num_proc))
+        path = output_dir / "results" / "predictions.csv"
         if trainer.is_world_process_zero():
-            path = output_dir / "results" / "predictions.csv"
             write_assignments(
                 path, new_documents, prediction.clusters, prediction.probabilities, model.config.id2label
             )

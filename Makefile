@@ -24,7 +24,7 @@ demo: install  ## cluster 2,000 newsgroup posts, from nothing but this checkout
 	HF_HUB_OFFLINE=1 $(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no \
 		--dynamo_backend no --num_cpu_threads_per_process $(THREADS) \
 		run_clustering.py --model_name_or_path $(DEMO)/encoder --train_file $(DEMO)/posts.csv --label_column group \
-		--num_clusters 8 --max_seq_length 64 --num_train_epochs 2 --do_train --output_dir $(DEMO)/output
+		--num_clusters 8 --max_seq_length 64 --num_train_epochs 1 --do_train --output_dir $(DEMO)/output
 
 test: install  ## run the whole suite
 	$(BIN)/python -m pytest

@@ -12,6 +12,7 @@ batch is split over accumulation steps and processes.
 import copy
 import logging
 import os
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ class EpochSeededSampler(LengthGroupedSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        self.generator = torch.Generator().manual_seed(hash((self.seed, self.epoch)))
         return super().__iter__()
 
 
@@ -125,11 +126,12 @@ class ClusteringTrainer(Trainer):
         trainer.train()
         clusters = trainer.predict(texts).clusters
 
-    `train_dataset` is a list of texts, a dataset with a column `text`, or a tokenised one (`data.tokenize`), whose
-    rows are numbered anew. Other arguments are those of [`~transformers.Trainer`].
+    Datasets are lists of texts, or have a column `text`, or are tokenised (`data.tokenize`); rows are numbered anew.
+    A `data_collator` of your own is a `ClusteringCollator`. Other arguments are those of [`~transformers.Trainer`].
 
     Raises:
-        ValueError: There is no tokenizer, it has no mask token, or the dataset holds neither texts nor tokens.
+        ValueError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor tokens, or one
+            process was given several GPUs.
     """
 
     loss_is_scaled_for_ga = True  # both losses are divided by what the whole update holds
@@ -145,10 +147,17 @@ class ClusteringTrainer(Trainer):
         if processing_class is None:
             raise ValueError("ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer.")
         args = ClusteringTrainingArguments("trainer_output") if args is None else args
+        if args.n_gpu > 1:
+            raise ValueError(
+                f"Found {args.n_gpu} GPUs in one process, wanted is a process a GPU. Start with `accelerate launch "
+                f"--multi_gpu --num_processes {args.n_gpu}`, or choose one by CUDA_VISIBLE_DEVICES."
+            )
         kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed))
-        if train_dataset is not None:
-            train_dataset = prepare_dataset(train_dataset, processing_class)
-        super().__init__(model, args, train_dataset=train_dataset, processing_class=processing_class, **kwargs)
+        kwargs["train_dataset"] = train_dataset
+        for name in ("train_dataset", "eval_dataset"):
+            if kwargs.get(name) is not None:
+                kwargs[name] = prepare_dataset(kwargs[name], processing_class)
+        super().__init__(model, args, processing_class=processing_class, **kwargs)
         self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
@@ -169,9 +178,13 @@ class ClusteringTrainer(Trainer):
             resume_from_checkpoint (`str` or `bool`, *optional*): A checkpoint folder, or `True` for the last one in
                 the output directory. Training goes on as if it had never stopped.
 
+        Returns:
+            `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the head's warm-up.
+
         Raises:
             ValueError: There is no checkpoint to resume from.
         """
+        started = time.perf_counter()
         if resume_from_checkpoint is True:
             resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
             if resume_from_checkpoint is None:
@@ -183,7 +196,10 @@ class ClusteringTrainer(Trainer):
             if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
                 self.warm_up_mlm_head()
         self.model.config.mlm_head_is_fresh = False
-        return super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+        start_runtime = time.perf_counter() - started
+        output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+        output.metrics["start_runtime"] = round(start_runtime, 4)
+        return output
 
     def _make_start(self) -> None:
         embeddings = self.encode(self.train_dataset)

@@ -1,0 +1,96 @@
+"""Scores of whole runs against gold classes: k-means, start and result, for any corpora, settings and seeds.
+
+    python -m benchmarks.quality --encoder sentence-transformers/all-MiniLM-L6-v2 --label_column label \
+        --corpora stackoverflow.jsonl.gz:20:3000 tweet89.jsonl.gz:89 --settings default paper --seeds 42 43 44
+
+A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the README in a process
+of its own; its figures are kept in `benchmarks/results/quality/`, and a run whose figures are there is not repeated.
+The table shows the mean over the seeds and, behind ±, the standard deviation.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import mean, stdev
+
+
+ROOT = Path(__file__).parent.parent
+SCORES = ("accuracy", "nmi", "ari", "purity")
+STAGES = {"kmeans": "k-means", "init": "start", "eval": "result"}
+SETTINGS = {
+    "default": ["--init", "kmeans", "--alpha", "10", "--kernel", "multiply"],
+    # Huang et al. (2020); the learning rate is that of their experiments with BERT.
+    "paper": ["--init", "kmeans", "--alpha", "1", "--kernel", "divide", "--normalize_embeddings", "false"]
+    + ["--size_prior", "uniform", "--mlm_weight", "1", "--mlm_head_warmup_epochs", "0"]
+    + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5"],
+}
+
+
+def run(encoder: str, corpus: str, setting: str, seed: int, label_column: str, more: list[str]) -> dict:
+    """One run of the command; its metrics."""
+    file, num_clusters, *sample = corpus.split(":")
+    with tempfile.TemporaryDirectory() as output_dir:
+        command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", "1"]
+        command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+        command += ["--num_cpu_threads_per_process", str(os.cpu_count()), str(ROOT / "run_clustering.py")]
+        command += ["--model_name_or_path", encoder, "--train_file", file, "--label_column", label_column]
+        command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
+        command += ["--save_strategy", "no", "--disable_tqdm", "true", *SETTINGS[setting], *more]
+        command += ["--max_train_samples", *sample] if sample else []
+        subprocess.run(command, check=True)
+        return json.loads(Path(output_dir, "all_results.json").read_text(encoding="utf-8"))
+
+
+def table(results: list[dict]) -> str:
+    """Markdown: a row for each corpus, setting and stage."""
+    lines = ["| corpus | K | setting | stage | " + " | ".join(SCORES) + " | sizes | seconds |"]
+    lines.append("|---|---|---|---|" + "---|" * (len(SCORES) + 2))
+    for corpus, setting in dict.fromkeys((r["corpus"], r["setting"]) for r in results):
+        runs = [r["metrics"] for r in results if (r["corpus"], r["setting"]) == (corpus, setting)]
+        for stage, title in STAGES.items():
+            cells = [spread([m[f"{stage}_{score}"] for m in runs]) for score in SCORES]
+            if stage == "eval":
+                sizes = [m[f"eval_{end}_cluster"] for end in ("smallest", "largest") for m in runs]
+                cells.append(f"{min(sizes)} to {max(sizes)}")
+                cells.append(f"{mean(m['train_runtime'] for m in runs):.0f}")
+            else:
+                cells += ["", ""]
+            lines.append(f"| {corpus} | {runs[0]['num_clusters']} | {setting} | {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def spread(values: list[float]) -> str:
+    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--corpora", nargs="+", required=True)
+    parser.add_argument("--settings", nargs="+", default=["default"], choices=SETTINGS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
+    parser.add_argument("--label_column", default="label")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "quality")
+    arguments, more = parser.parse_known_args()  # what is left goes to the command
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    results = []
+    for corpus in arguments.corpora:
+        file, _, *sample = corpus.split(":")
+        name = Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
+        for setting in arguments.settings:
+            for seed in arguments.seeds:
+                kept = arguments.results / f"{name.replace(', ', '-').replace(' ', '-')}-{setting}-{seed}.json"
+                if not kept.exists():
+                    metrics = run(arguments.encoder, corpus, setting, seed, arguments.label_column, more)
+                    result = {"corpus": name, "setting": setting, "seed": seed, "more": more, "metrics": metrics}
+                    kept.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+                results.append(json.loads(kept.read_text(encoding="utf-8")))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,114 +1,12 @@
-"""From tables to checked documents, and from documents to a tokenised dataset with an `index` and to batches.
+"""From documents to a tokenised dataset with an `index`, and from that to batches in a reproducible order."""
 
-Rows keep the input's order and count. What cannot be clustered is an error that names the first bad row, or, with
-`skip_bad_rows`, a row without a cluster. Gold classes are held apart from what training sees.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
 from transformers import BatchEncoding, DataCollatorForLanguageModeling, PreTrainedTokenizerBase
-
-
-@dataclass
-class Documents:
-    """The rows of one input, in its order.
-
-    Args:
-        ids (`list`): What the id column holds, unaltered, or the row's number from 0.
-        texts (`list`): What the text column holds.
-        usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
-        classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
-    """
-
-    ids: list
-    texts: list
-    usable: np.ndarray
-    classes: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    @property
-    def usable_texts(self) -> list[str]:
-        return [text for text, usable in zip(self.texts, self.usable, strict=True) if usable]
-
-    def sample(self, size: int, seed: int) -> "Documents":
-        """A random sample of the rows, in the input's order; all of them where there are no more than `size`."""
-        if size >= len(self):
-            return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
-        classes = None if self.classes is None else self.classes[rows]
-        return Documents([self.ids[i] for i in rows], [self.texts[i] for i in rows], self.usable[rows], classes)
-
-
-def make_documents(
-    columns: dict[str, list],
-    source: str,
-    text_column: str = "text",
-    label_column: str | None = None,
-    id_column: str | None = None,
-    skip_bad_rows: bool = False,
-) -> Documents:
-    """Pick text, gold classes and ids out of a table and check them.
-
-    Args:
-        columns (`dict[str, list]`): The table, one list a column.
-        source (`str`): Name of the input, for messages.
-        text_column (`str`, *optional*, defaults to `"text"`): Column of the texts.
-        label_column (`str`, *optional*): Column of the gold classes. `None`: there are none.
-        id_column (`str`, *optional*): Column of the ids. `None`: rows are numbered from 0.
-        skip_bad_rows (`bool`, *optional*, defaults to `False`): Keep rows without a text, but without a cluster.
-
-    Raises:
-        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold class is missing, or
-            all are the same.
-    """
-    for name in filter(None, (text_column, label_column, id_column)):
-        if name not in columns:
-            raise ValueError(
-                f"{source}: there is no column '{name}'. Its columns are: {', '.join(map(repr, columns)) or 'none'}."
-            )
-    texts = columns[text_column]
-    if not texts:
-        raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
-    usable = np.array([isinstance(text, str) and not text.isspace() and text != "" for text in texts])
-    if not skip_bad_rows and not usable.all():
-        row = int(usable.argmin())
-        found = "is empty" if texts[row] is None or isinstance(texts[row], str) else f"is {texts[row]!r}, not a string"
-        raise ValueError(
-            f"{source}: the text of row {row + 1} {found} ({(~usable).sum()} of {len(texts)} rows are like this). "
-            "Mend them, or pass --skip_bad_rows to leave them without a cluster."
-        )
-    classes = _check_classes(columns[label_column], source, label_column) if label_column else None
-    ids = columns[id_column] if id_column else list(range(len(texts)))
-    return Documents(ids, texts, usable, classes)
-
-
-def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
-    names = np.array([None if label in (None, "") else str(label) for label in classes], dtype=object)
-    missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
-    if len(missing):
-        raise ValueError(f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'.")
-    if len(set(names)) == 1:
-        raise ValueError(
-            f"{source}: all gold classes in column '{label_column}' are '{names[0]}', so there is nothing to score. "
-            "Name another column, or leave --label_column out."
-        )
-    return names
-
-
-def check_enough_documents(documents: Documents, num_clusters: int, source: str) -> None:
-    """Raise `ValueError` unless there are at least as many distinct texts as clusters."""
-    texts = documents.usable_texts
-    if len(set(texts)) < num_clusters:
-        raise ValueError(
-            f"{source}: {len(texts)} documents with {len(set(texts))} distinct texts cannot fill {num_clusters} "
-            "clusters. Lower --num_clusters or bring more texts."
-        )
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 
 def limit_length(tokenizer: PreTrainedTokenizerBase, max_seq_length: int | None, max_position_embeddings: int) -> None:
@@ -154,6 +52,46 @@ def tokenize(texts: list[str], tokenizer: PreTrainedTokenizerBase, num_proc: int
     return dataset.map(
         encode, batched=True, with_indices=True, num_proc=num_proc, remove_columns=["text"], desc="Tokenising"
     )
+
+
+def document_lengths(dataset: Dataset) -> list[int]:
+    """Tokens of each document, special ones included."""
+    return dataset["length"][:] if "length" in dataset.column_names else [len(ids) for ids in dataset["input_ids"]]
+
+
+def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:
+    """Tokenised documents, numbered by `index` from 0, whatever was given.
+
+    Raises:
+        ValueError: It is neither a list of texts nor a dataset with a column `text` or `input_ids`.
+    """
+    if isinstance(dataset, Dataset) and "input_ids" in dataset.column_names:
+        numbered = dataset.remove_columns([name for name in ("index",) if name in dataset.column_names])
+        return numbered.add_column("index", list(range(len(dataset))))
+    if isinstance(dataset, Dataset) and "text" in dataset.column_names:
+        dataset = dataset["text"][:]
+    if not isinstance(dataset, list) or not all(isinstance(text, str) for text in dataset):
+        found = f"a dataset with the columns {dataset.column_names}" if isinstance(dataset, Dataset) else type(dataset)
+        raise ValueError(f"Found {found}; wanted are texts, or a dataset with a column 'text' or 'input_ids'.")
+    return tokenize(dataset, tokenizer)
+
+
+class EpochSeededSampler(LengthGroupedSampler):
+    """Documents of like length together, in an order that seed and epoch alone decide.
+
+    It is the same on every process and in a resumed run, whatever else has drawn random numbers.
+    """
+
+    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
+        super().__init__(batch_size, lengths=lengths)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        self.generator = torch.Generator().manual_seed(hash((self.seed, self.epoch)))
+        return super().__iter__()
 
 
 class ClusteringCollator:

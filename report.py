@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from data import Documents
+from documents import Documents
 
 
 @contextmanager

@@ -27,16 +27,15 @@ from transformers import (
     PreTrainedTokenizerBase,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
-from data import Documents, check_enough_documents, check_mask_token, limit_length, make_documents, tokenize
+from data import check_mask_token, limit_length, tokenize
+from documents import Documents, check_enough_documents, make_documents, read_columns
 from metrics import gold_scores, internal_scores
 from modeling_bert_cluster import BertForClustering, check_masked_lm
 from report import cluster_table, nearest_documents, score_table, write_assignments, write_json
-from tables import read_columns
-from trainer import ClusteringTrainer
+from trainer import ClusteringTrainer, find_last_checkpoint
 
 
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
@@ -68,13 +67,8 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
 
 def find_checkpoint(training_args: ClusteringTrainingArguments) -> str | None:
     """The checkpoint folder to resume from, if the run is to resume."""
-    if training_args.resume_from_checkpoint is not True or not training_args.do_train:
-        return training_args.resume_from_checkpoint if training_args.do_train else None
-    output_dir = training_args.output_dir
-    checkpoint = get_last_checkpoint(output_dir) if Path(output_dir).is_dir() else None
-    if checkpoint is None:
-        raise ValueError(f"--resume_from_checkpoint: there is no checkpoint in '{output_dir}'.")
-    return checkpoint
+    checkpoint = training_args.resume_from_checkpoint if training_args.do_train else None
+    return find_last_checkpoint(training_args.output_dir) if checkpoint is True else checkpoint or None
 
 
 def read_training_documents(data_args: DataArguments, model_args: ModelArguments, seed: int) -> Documents:

@@ -14,6 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +26,12 @@ from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
-from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.trainer_utils import SaveStrategy, TrainOutput, get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import SaveStrategy, TrainOutput
 
 from arguments import ClusteringTrainingArguments
 from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
-from data import ClusteringCollator, tokenize
+from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 
 
 logger = logging.getLogger(__name__)
@@ -64,22 +65,16 @@ class ClusterPrediction(NamedTuple):
         return self.predictions.max(axis=1)
 
 
-class EpochSeededSampler(LengthGroupedSampler):
-    """Documents of like length together, in an order that seed and epoch alone decide.
+def find_last_checkpoint(output_dir: str) -> str:
+    """The last whole checkpoint: `trainer_state.json` is what a checkpoint gets last.
 
-    It is the same on every process and in a resumed run, whatever else has drawn random numbers.
+    Raises:
+        ValueError: There is none.
     """
-
-    def __init__(self, batch_size: int, lengths: list[int], seed: int) -> None:
-        super().__init__(batch_size, lengths=lengths)
-        self.seed, self.epoch = seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[int]:
-        self.generator = torch.Generator().manual_seed(hash((self.seed, self.epoch)))
-        return super().__iter__()
+    whole = [path.parent for path in Path(output_dir).glob(f"checkpoint-*/{TRAINER_STATE_NAME}")]
+    if not whole:
+        raise ValueError(f"There is no checkpoint to resume from in '{output_dir}'.")
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1])))
 
 
 class RefreshTargets(TrainerCallback):
@@ -138,7 +133,7 @@ class ClusteringTrainer(Trainer):
 
     def __init__(
         self,
-        model: Any = None,
+        model: Any,
         args: ClusteringTrainingArguments | None = None,
         train_dataset: Dataset | list[str] | None = None,
         processing_class: Any = None,
@@ -152,6 +147,7 @@ class ClusteringTrainer(Trainer):
                 f"Found {args.n_gpu} GPUs in one process, wanted is a process a GPU. Start with `accelerate launch "
                 f"--multi_gpu --num_processes {args.n_gpu}`, or choose one by CUDA_VISIBLE_DEVICES."
             )
+        limit_length(processing_class, None, model.config.backbone_config.max_position_embeddings)
         kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed))
         kwargs["train_dataset"] = train_dataset
         for name in ("train_dataset", "eval_dataset"):
@@ -165,8 +161,8 @@ class ClusteringTrainer(Trainer):
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
         self._documents_in_update = None
-        self._loss_parts = {}
-        self._logged_step = 0
+        self._updates_to_log = 0
+        self._loss_parts = {}  # sums since the last log line
         self.add_callback(RefreshTargets(self))
 
     # Start and refresh
@@ -182,13 +178,11 @@ class ClusteringTrainer(Trainer):
             `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the head's warm-up.
 
         Raises:
-            ValueError: There is no checkpoint to resume from.
+            ValueError: There is no whole checkpoint to resume from, or it belongs to other documents.
         """
         started = time.perf_counter()
         if resume_from_checkpoint is True:
-            resume_from_checkpoint = get_last_checkpoint(self.args.output_dir)
-            if resume_from_checkpoint is None:
-                raise ValueError(f"There is no checkpoint to resume from in '{self.args.output_dir}'.")
+            resume_from_checkpoint = find_last_checkpoint(self.args.output_dir)
         if resume_from_checkpoint:
             self._load_clustering_state(resume_from_checkpoint)
         else:
@@ -268,7 +262,7 @@ class ClusteringTrainer(Trainer):
         parts = torch.from_numpy(embeddings).split(batch_size)
         return torch.cat([self.model.cluster_head(part.to(self.args.device)).exp() for part in parts])
 
-    def predict(self, test_dataset: Dataset | list[str], *args: Any, **kwargs: Any) -> ClusterPrediction:
+    def predict(self, test_dataset: Dataset | list[str]) -> ClusterPrediction:
         """Cluster documents with the model as it stands.
 
         Args:
@@ -301,6 +295,7 @@ class ClusteringTrainer(Trainer):
         batches, num_items_in_batch = super().get_batch_samples(epoch_iterator, num_batches, device)
         documents = torch.tensor(sum(len(batch["index"]) for batch in batches), device=device)
         self._documents_in_update = self.accelerator.gather(documents).sum()
+        self._updates_to_log += 1
         return batches, num_items_in_batch
 
     def compute_loss(
@@ -331,12 +326,11 @@ class ClusteringTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add both parts of the loss, averaged over the same steps and processes, to every line with a `loss`."""
-        if "loss" in logs and self._loss_parts:
-            steps = self.state.global_step - self._logged_step
+        """Add both parts of the loss, averaged over the same updates and processes, to every line with a `loss`."""
+        if "loss" in logs:
             for name, total in self._loss_parts.items():
-                logs[name] = self.accelerator.reduce(total, "mean").item() / steps
-            self._loss_parts, self._logged_step = {}, self.state.global_step
+                logs[name] = self.accelerator.reduce(total, "mean").item() / self._updates_to_log
+            self._loss_parts, self._updates_to_log = {}, 0
         super().log(logs, start_time)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
@@ -366,18 +360,14 @@ class ClusteringTrainer(Trainer):
         for parameter in frozen:
             parameter.requires_grad_(False)
         logger.info("Warming up the masked-LM head, which the checkpoint came without.")
+        trainer = _HeadWarmUp(
+            self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
+        )
         try:
-            loss = (
-                _HeadWarmUp(
-                    self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
-                )
-                .train()
-                .training_loss
-            )
+            return trainer.train().training_loss
         finally:
             for parameter in frozen:
                 parameter.requires_grad_(True)
-        return loss
 
     # What a checkpoint needs to go on
 
@@ -390,7 +380,16 @@ class ClusteringTrainer(Trainer):
             save_file(state, os.path.join(output_dir, STATE_NAME))
 
     def _load_clustering_state(self, checkpoint: str) -> None:
-        for name, tensor in load_file(os.path.join(checkpoint, STATE_NAME), device=str(self.args.device)).items():
+        path = os.path.join(checkpoint, STATE_NAME)
+        if not os.path.isfile(path):
+            raise ValueError(f"'{checkpoint}' holds no {STATE_NAME}: it is no checkpoint of this trainer.")
+        state = load_file(path, device=str(self.args.device))
+        if len(state["clusters"]) != len(self.train_dataset):
+            raise ValueError(
+                f"'{checkpoint}' was written for {len(state['clusters'])} documents, there are now "
+                f"{len(self.train_dataset)}. Resume with the same texts."
+            )
+        for name, tensor in state.items():
             setattr(self, name, tensor)
 
 
@@ -400,25 +399,3 @@ class _HeadWarmUp(Trainer):
     def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
         inputs.pop("index")
         return super().compute_loss(model, inputs, *args, **kwargs)
-
-
-def document_lengths(dataset: Dataset) -> list[int]:
-    """Tokens of each document, special ones included."""
-    return dataset["length"][:] if "length" in dataset.column_names else [len(ids) for ids in dataset["input_ids"]]
-
-
-def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:
-    """Tokenised documents, numbered by `index` from 0, whatever was given.
-
-    Raises:
-        ValueError: It is neither a list of texts nor a dataset with a column `text` or `input_ids`.
-    """
-    if isinstance(dataset, Dataset) and "input_ids" in dataset.column_names:
-        numbered = dataset.remove_columns([name for name in ("index",) if name in dataset.column_names])
-        return numbered.add_column("index", list(range(len(dataset))))
-    if isinstance(dataset, Dataset) and "text" in dataset.column_names:
-        dataset = dataset["text"][:]
-    if not isinstance(dataset, list) or not all(isinstance(text, str) for text in dataset):
-        found = f"a dataset with the columns {dataset.column_names}" if isinstance(dataset, Dataset) else type(dataset)
-        raise ValueError(f"Found {found}; wanted are texts, or a dataset with a column 'text' or 'input_ids'.")
-    return tokenize(dataset, tokenizer)

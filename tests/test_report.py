@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from data import make_documents
+from documents import make_documents
 from report import cluster_table, nearest_documents, one_line, replacing, score_table, write_assignments, write_json
 
 

@@ -238,7 +238,7 @@ BAD_INPUT = {
     "unknown kernel": (["--kernel", "gauss"], "kernel"),
     "output folder holds a model": (["--output_dir", "{bad}/full"], "already holds a model. Choose another folder"),
     "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model"),
-    "nothing to resume": (["--resume_from_checkpoint"], "there is no checkpoint in"),
+    "nothing to resume": (["--resume_from_checkpoint"], "There is no checkpoint to resume from in"),
     "classes all the same": (
         ["--train_file", "{bad}/one_class.csv", "--label_column", "topic"],
         "all gold classes in column 'topic' are 'a'",

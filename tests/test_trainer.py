@@ -8,12 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from datasets import Dataset
+from transformers import BertTokenizer
 
 from clustering import target_distribution
 from data import ClusteringCollator, tokenize
 from metrics import clustering_accuracy
 from modeling_bert_cluster import BertForClustering
-from trainer import ClusteringTrainer, ClusteringTrainingArguments
+from trainer import ClusteringTrainer, ClusteringTrainingArguments, find_last_checkpoint
 
 
 class FixedMasks(ClusteringCollator):
@@ -208,7 +209,7 @@ def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
 def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume_at):
     """At the end of an epoch, and in the middle of one with targets refreshed every four steps."""
     arguments = {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 2, "save_total_limit": None}
-    arguments |= {"target_update": "4" if resume_at == 10 else "epoch"}
+    arguments |= {"target_update": "4" if resume_at == 10 else "epoch", "logging_steps": 1}
     whole = make_trainer(**arguments)
     whole.train()
     for checkpoint in Path(whole.args.output_dir).glob("checkpoint-*"):
@@ -221,6 +222,28 @@ def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume
         assert torch.equal(parameter, parameters(resumed)[name]), name
     for name in ("targets", "clusters", "start_clusters", "kmeans_clusters", "prior"):
         assert torch.equal(getattr(whole, name), getattr(resumed, name)), name
+    for name in ("loss", "mlm_loss", "clustering_loss", "changed"):
+        assert logged(resumed, name) == logged(whole, name), name
+
+
+def test_only_a_whole_checkpoint_of_the_same_documents_is_resumed(make_trainer, corpus, tmp_path):
+    trainer = make_trainer(num_train_epochs=2, save_strategy="epoch", save_total_limit=None)
+    trainer.train()
+    (tmp_path / "run" / "checkpoint-12" / "trainer_state.json").unlink()
+    (tmp_path / "run" / "checkpoint-99").mkdir()
+    assert find_last_checkpoint(tmp_path / "run") == str(tmp_path / "run" / "checkpoint-6")
+    with pytest.raises(ValueError, match="was written for 91 documents, there are now 90"):
+        make_trainer(texts=corpus[0][:90]).train(resume_from_checkpoint=True)
+    with pytest.raises(ValueError, match="it is no checkpoint of this trainer"):
+        make_trainer().train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-99"))
+
+
+def test_tokenizer_without_a_limit_gets_the_encoders(corpus, tokenizer, encoder_dir, tmp_path):
+    tokenizer = BertTokenizer(vocab=tokenizer.get_vocab())
+    model = BertForClustering.from_pretrained(encoder_dir, num_clusters=2)
+    args = ClusteringTrainingArguments(output_dir=str(tmp_path), use_cpu=True, disable_tqdm=True)
+    trainer = ClusteringTrainer(model, args, train_dataset=["apple " * 100, *corpus[0]], processing_class=tokenizer)
+    assert trainer.predict(["moon " * 100]).predictions.shape == (1, 2)
 
 
 def test_a_model_with_clusters_keeps_them_unless_told_to_start_anew(make_trainer, tmp_path):
@@ -303,5 +326,5 @@ def test_what_is_no_dataset_is_refused(make_trainer, tokenizer, encoder_dir):
         make_trainer(texts=Dataset.from_dict({"title": ["a"]}))
     with pytest.raises(ValueError, match="pass processing_class=tokenizer"):
         ClusteringTrainer(BertForClustering.from_pretrained(encoder_dir, num_clusters=3))
-    with pytest.raises(ValueError, match="no checkpoint to resume from"):
+    with pytest.raises(ValueError, match="no checkpoint to resume from in"):
         make_trainer().train(resume_from_checkpoint=True)

@@ -1,0 +1,225 @@
+"""From files and tables to checked documents.
+
+Values come out as they stand in the file: nothing is guessed to be a number, a date or missing. Rows keep the input's
+order and count. What cannot be clustered is one error that names the file and the first bad row, or, with
+`skip_bad_rows`, a row without a cluster. Gold classes are held apart from what training sees.
+"""
+
+import csv
+import gzip
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import openpyxl
+import pyarrow.parquet
+
+
+Columns = dict[str, list]  # column name -> one value a row
+
+
+def _records_to_columns(records: list) -> Columns:
+    for row, record in enumerate(records, 1):
+        if not isinstance(record, dict):
+            raise ValueError(f"row {row} is {json.dumps(record)[:60]}; wanted is an object with named columns.")
+    names = dict.fromkeys(name for record in records for name in record)
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def _rows_to_columns(header: list, rows: list) -> Columns:
+    while rows and not any(rows[-1]):  # blank lines at the end are no documents
+        rows.pop()
+    for number, row in enumerate(rows, 1):
+        if row and len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} columns, the header has {len(header)}. Is a quote missing?")
+    rows = [row or [""] * len(header) for row in rows]
+    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+
+def _read_csv(file: IO[str], delimiter: str = ",") -> Columns:
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts of over 128 kB
+    try:
+        rows = list(csv.reader(file, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"the quotes do not match ({error}).") from error
+    return _rows_to_columns(rows[0], rows[1:]) if rows else {}
+
+
+def _read_tsv(file: IO[str]) -> Columns:
+    return _read_csv(file, delimiter="\t")
+
+
+def _read_jsonl(file: IO[str]) -> Columns:
+    records = []
+    for number, line in enumerate(file, 1):
+        try:
+            if line.strip():
+                records.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number} is not valid JSON ({error}).") from error
+    return _records_to_columns(records)
+
+
+def _read_json(file: IO[str]) -> Columns:
+    """A list of records, or such a list under `data`; else one record a line."""
+    try:
+        content = json.load(file)
+    except json.JSONDecodeError:
+        file.seek(0)
+        return _read_jsonl(file)
+    if isinstance(content, dict):
+        content = content.get("data", [content])
+    if not isinstance(content, list):
+        raise ValueError("it holds neither a list of records nor one record a line.")
+    return _records_to_columns(content)
+
+
+def _read_txt(file: IO[str]) -> Columns:
+    return {"text": [line.rstrip("\r\n") for line in file]}
+
+
+def _read_parquet(file: IO[bytes]) -> Columns:
+    return pyarrow.parquet.read_table(file).to_pydict()
+
+
+def _read_xlsx(file: IO[bytes]) -> Columns:
+    rows = list(openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True))
+    return _rows_to_columns(list(rows[0]), rows[1:]) if rows else {}
+
+
+READERS: dict[str, tuple[Callable[[IO], Columns], str]] = {
+    ".csv": (_read_csv, "rt"),
+    ".tsv": (_read_tsv, "rt"),
+    ".json": (_read_json, "rt"),
+    ".jsonl": (_read_jsonl, "rt"),
+    ".txt": (_read_txt, "rt"),
+    ".parquet": (_read_parquet, "rb"),
+    ".xlsx": (_read_xlsx, "rb"),
+}
+
+
+def read_columns(path: str) -> Columns:
+    """Read a table, gzipped (`.gz`) or not, by the ending of its name; a `.txt` file has one document a line.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The format is unknown or the content is broken; the message names the file and the place.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"'{path}': there is no such file.")
+    endings = [ending.lower() for ending in Path(path).suffixes]
+    gzipped = endings[-1:] == [".gz"]
+    ending = (endings[:-1] if gzipped else endings)[-1:]
+    if not ending or ending[0] not in READERS:
+        raise ValueError(f"'{path}': unknown format. Wanted is one of {', '.join(READERS)}, gzipped (.gz) or not.")
+    reader, mode = READERS[ending[0]]
+    text_arguments = {"encoding": "utf-8-sig", "newline": "" if reader in (_read_csv, _read_tsv) else None}
+    try:
+        with (gzip.open if gzipped else open)(path, mode, **(text_arguments if mode == "rt" else {})) as file:
+            return reader(file)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}': byte {error.start} is not UTF-8. Convert the file to UTF-8 first.") from error
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, pyarrow.ArrowException, ValueError) as error:
+        raise ValueError(f"'{path}': {error}") from error
+
+
+@dataclass
+class Documents:
+    """The rows of one input, in its order.
+
+    Args:
+        ids (`list`): What the id column holds, unaltered, or the row's number from 0.
+        texts (`list`): What the text column holds.
+        usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
+        classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
+    """
+
+    ids: list
+    texts: list
+    usable: np.ndarray
+    classes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def usable_texts(self) -> list[str]:
+        return [text for text, usable in zip(self.texts, self.usable, strict=True) if usable]
+
+    def sample(self, size: int, seed: int) -> "Documents":
+        """A random sample of the rows, in the input's order; all of them where there are no more than `size`."""
+        if size >= len(self):
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+        classes = None if self.classes is None else self.classes[rows]
+        return Documents([self.ids[i] for i in rows], [self.texts[i] for i in rows], self.usable[rows], classes)
+
+
+def make_documents(
+    columns: Columns,
+    source: str,
+    text_column: str = "text",
+    label_column: str | None = None,
+    id_column: str | None = None,
+    skip_bad_rows: bool = False,
+) -> Documents:
+    """Pick text, gold classes and ids out of a table and check them.
+
+    Args:
+        columns (`dict[str, list]`): The table, one list a column.
+        source (`str`): Name of the input, for messages.
+        text_column (`str`, *optional*, defaults to `"text"`): Column of the texts.
+        label_column (`str`, *optional*): Column of the gold classes. `None`: there are none.
+        id_column (`str`, *optional*): Column of the ids. `None`: rows are numbered from 0.
+        skip_bad_rows (`bool`, *optional*, defaults to `False`): Keep rows without a text, but without a cluster.
+
+    Raises:
+        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold class is missing, or
+            all are the same.
+    """
+    for name in filter(None, (text_column, label_column, id_column)):
+        if name not in columns:
+            raise ValueError(
+                f"{source}: there is no column '{name}'. Its columns are: {', '.join(map(repr, columns)) or 'none'}."
+            )
+    texts = columns[text_column]
+    if not texts:
+        raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
+    usable = np.array([isinstance(text, str) and not text.isspace() and text != "" for text in texts])
+    if not skip_bad_rows and not usable.all():
+        row = int(usable.argmin())
+        found = "is empty" if texts[row] is None or isinstance(texts[row], str) else f"is {texts[row]!r}, not a string"
+        raise ValueError(
+            f"{source}: the text of row {row + 1} {found} ({(~usable).sum()} of {len(texts)} rows are like this). "
+            "Mend them, or pass --skip_bad_rows to leave them without a cluster."
+        )
+    classes = _check_classes(columns[label_column], source, label_column) if label_column else None
+    ids = columns[id_column] if id_column else list(range(len(texts)))
+    return Documents(ids, texts, usable, classes)
+
+
+def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
+    names = np.array([None if label in (None, "") else str(label) for label in classes], dtype=object)
+    missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
+    if len(missing):
+        raise ValueError(f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'.")
+    if len(set(names)) == 1:
+        raise ValueError(
+            f"{source}: all gold classes in column '{label_column}' are '{names[0]}', so there is nothing to score. "
+            "Name another column, or leave --label_column out."
+        )
+    return names
+
+
+def check_enough_documents(documents: Documents, num_clusters: int, source: str) -> None:
+    """Raise `ValueError` unless there are at least as many distinct texts as clusters."""
+    texts = documents.usable_texts
+    if len(set(texts)) < num_clusters:
+        raise ValueError(
+            f"{source}: {len(texts)} documents with {len(set(texts))} distinct texts cannot fill {num_clusters} "
+            "clusters. Lower --num_clusters or bring more texts."
+        )

@@ -1,8 +1,4 @@
-"""Configuration of `BertForClustering`: any masked-LM backbone, plus how its embeddings are assigned to clusters.
-
-This file travels to the Hub with every model. It imports the standard library, `transformers` and
-`huggingface_hub` alone.
-"""
+"""Configuration of `BertForClustering`: any masked-LM backbone, plus how its embeddings are assigned to clusters."""
 
 from typing import Any, Literal
 
@@ -60,7 +56,7 @@ class BertClusterConfig(PreTrainedConfig):
             backbone = dict(self.backbone_config or {})
             self.backbone_config = CONFIG_MAPPING[backbone.pop("model_type", "bert")](**backbone)
         self.tie_word_embeddings = self.backbone_config.tie_word_embeddings
-        # Saved models of every family load by the same three names; `save_pretrained` adds the module files.
+        # The names a saved model loads by; `save_pretrained` adds the two modules.
         self.auto_map = {
             "AutoConfig": "configuration_bert_cluster.BertClusterConfig",
             "AutoModel": "modeling_bert_cluster.BertForClustering",

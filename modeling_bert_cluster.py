@@ -5,10 +5,7 @@
 
 after Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020), and DEC (Xie et al., ICML 2016).
 The model returns log q as `logits`, so that `softmax(logits)` is q. The clustering loss needs the whole training
-set and is the trainer's; the masked-LM loss is computed here, on masked positions alone.
-
-This file travels to the Hub with every model. It imports the standard library, `torch`, `transformers` and the
-configuration beside it alone.
+set and is the trainer's; the masked-LM loss is computed here. This file travels to the Hub with every model.
 """
 
 from dataclasses import dataclass
@@ -25,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import (
+    CONFIG_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
     AutoModelForMaskedLM,
     PreTrainedConfig,
@@ -70,8 +68,8 @@ def soft_assignment(embeddings: torch.Tensor, centroids: torch.Tensor, alpha: fl
 
 def check_masked_lm(model_type: str | None, name: str) -> None:
     """Raise `ValueError` unless `model_type` is a family of encoders that `AutoModelForMaskedLM` builds."""
-    families = {config.model_type: config for config in MODEL_FOR_MASKED_LM_MAPPING}
-    if model_type not in families or families[model_type]().is_encoder_decoder:
+    config_class = CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else None
+    if config_class not in MODEL_FOR_MASKED_LM_MAPPING or config_class().is_encoder_decoder:
         raise ValueError(
             f"'{name}' is a checkpoint of type '{model_type}', which is no masked-language-model encoder. "
             "Use one of the BERT kind: BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ELECTRA, ModernBERT, DeBERTa-v2."
@@ -83,8 +81,7 @@ class ClusteringOutput(ModelOutput):
     """Output of `BertForClustering`.
 
     Args:
-        loss (`torch.FloatTensor` of shape `()`, *optional*, returned with `labels`): The masked-LM loss.
-        mlm_loss (`torch.FloatTensor` of shape `()`, *optional*, returned with `labels`): The same, by its own name.
+        loss, mlm_loss (`torch.FloatTensor` of shape `()`, *optional*, with `labels`): Both the masked-LM loss.
         logits (`torch.FloatTensor` of shape `(batch_size, num_clusters)`): log q; `softmax(logits)` is q.
         embeddings (`torch.FloatTensor` of shape `(batch_size, hidden_size)`): Document embeddings z, float32.
         last_hidden_state (`torch.FloatTensor` of shape `(batch_size, sequence_length, hidden_size)`): Token states.
@@ -165,19 +162,15 @@ class BertForClustering(PreTrainedModel):
         check_masked_lm(checkpoint.get("model_type"), pretrained_model_name_or_path)
         if config is not None:
             raise ValueError(
-                f"`config` was given for the plain encoder '{pretrained_model_name_or_path}', whose own config it "
-                "would replace. Pass num_clusters, alpha, kernel and normalize_embeddings by name instead."
+                "`config` would replace the encoder's own. Pass num_clusters, alpha, ... by name instead."
             )
         return cls.from_encoder(pretrained_model_name_or_path, **kwargs)
 
     @classmethod
     def from_encoder(cls, name_or_path: str, **kwargs: Any) -> "BertForClustering":
-        """Put zero centroids on a plain masked-LM checkpoint; a missing head starts random and is marked fresh.
-
-        Loading goes through `AutoModelForMaskedLM`, which maps headless checkpoints onto its base model.
-        """
-        cluster_arguments = {key: kwargs.pop(key) for key in CLUSTER_ARGUMENTS if key in kwargs}
+        """Put zero centroids on a plain masked-LM checkpoint; a missing head starts random and is marked fresh."""
         wants_info = kwargs.pop("output_loading_info", False)
+        cluster_arguments = {key: kwargs.pop(key) for key in CLUSTER_ARGUMENTS if key in kwargs}
         verbosity = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()  # it would call a headless checkpoint corrupted
         try:
@@ -202,6 +195,7 @@ class BertForClustering(PreTrainedModel):
             **cluster_arguments,
         )
         model = cls(config, backbone=backbone).eval()
+        model.cluster_head.to(backbone.device)
         return (model, info) if wants_info else model
 
     @property
@@ -213,12 +207,6 @@ class BertForClustering(PreTrainedModel):
         """Parameters of the masked-LM head that are not tied to the encoder."""
         encoder = {id(parameter) for parameter in self.backbone.base_model.parameters()}
         return [parameter for parameter in self.backbone.parameters() if id(parameter) not in encoder]
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.backbone.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.backbone.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> nn.Module:
         return self.backbone.get_output_embeddings()
@@ -267,15 +255,10 @@ class BertForClustering(PreTrainedModel):
         )
 
     def _encode_and_predict(self, masked: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """All hidden states, and vocabulary logits at the masked positions alone.
+        """Hidden states `(batch_size, sequence_length, hidden_size)` and logits `(num_masked, vocab_size)`.
 
         The projection onto the vocabulary costs as much as all the layers of a small encoder, and 85 % of it would be
-        thrown away. A hook between encoder and head hands on the masked states only; it fits every family, where
-        calling the heads directly would need a table of them.
-
-        Returns:
-            Hidden states of shape `(batch_size, sequence_length, hidden_size)` and logits of shape
-            `(num_masked, vocab_size)`.
+        thrown away. A hook between encoder and head hands on the masked states only; it fits every family.
         """
         hidden = []
 

@@ -69,7 +69,7 @@ def test_order_depends_on_seed_and_epoch_and_keeps_like_lengths_together():
     assert list(sampler) != first
     assert list(EpochSeededSampler(32, lengths, seed=2)) != first
     batches = torch.tensor([lengths[row] for row in first]).view(20, 32)
-    assert (batches.max(dim=1).values - batches.min(dim=1).values).float().mean() < 15
+    assert (batches.max(dim=1).values - batches.min(dim=1).values).float().mean() < 30  # of about 93 in random order
 
 
 def test_rows_are_numbered_anew(corpus, tokenizer):

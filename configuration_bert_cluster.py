@@ -17,19 +17,15 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig  # noqa: E
 
 @strict
 class BertClusterConfig(PreTrainedConfig):
-    """Composite configuration: a masked-LM backbone and the soft assignment of its embeddings to clusters.
-
-    `num_clusters` is another name of `num_labels`: the two and `id2label` always agree.
+    """Composite configuration. `num_clusters` is another name of `num_labels`; they and `id2label` always agree.
 
     Args:
         backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-            Configuration of the masked language model. A dictionary names its family by `model_type`; `None` stands
-            for a default BERT.
+            Configuration of the masked language model; a dictionary names its family by `model_type`. `None`: BERT.
         num_clusters (`int`, *optional*, defaults to 2):
             Number of clusters K, at least 2.
         alpha (`float`, *optional*, defaults to 10.0):
-            Degrees of freedom of the Student-t kernel. The larger, the more confident the assignment where `kernel`
-            is `"multiply"`.
+            Degrees of freedom of the Student-t kernel. With `"multiply"`, the larger the more confident.
         kernel (`str`, *optional*, defaults to `"multiply"`):
             Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
             al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).

@@ -42,13 +42,12 @@ CLUSTER_ARGUMENTS = ("num_clusters", "num_labels", "id2label", "alpha", "kernel"
 def soft_assignment(embeddings: torch.Tensor, centroids: torch.Tensor, alpha: float, kernel: str) -> torch.Tensor:
     """Log of the Student-t soft assignment q of embeddings to centroids, in float32 whatever autocast says.
 
-    Source: DEC (Xie et al. 2016), eq. 1, for `kernel="divide"`; Huang et al. (2020) for `kernel="multiply"`.
-
     Args:
         embeddings (`torch.Tensor` of shape `(batch_size, hidden_size)`): Document embeddings z.
         centroids (`torch.Tensor` of shape `(num_clusters, hidden_size)`): Centroids r.
         alpha (`float`): Degrees of freedom of the kernel, larger than 0.
-        kernel (`str`): `"multiply"` scales the squared distance by alpha, `"divide"` by 1 / alpha.
+        kernel (`str`): Scale of the squared distance: `"multiply"` by alpha (Huang et al. 2020), `"divide"` by
+            1 / alpha (DEC, Xie et al. 2016, eq. 1).
 
     Returns:
         `torch.Tensor` of shape `(batch_size, num_clusters)`: log q; the rows of its exponential sum to 1.
@@ -99,8 +98,7 @@ class ClusterHead(nn.Module):
 
     def __init__(self, config: BertClusterConfig) -> None:
         super().__init__()
-        self.alpha = config.alpha
-        self.kernel = config.kernel
+        self.alpha, self.kernel = config.alpha, config.kernel
         self.centroids = nn.Parameter(torch.zeros(config.num_labels, config.hidden_size))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
@@ -112,7 +110,6 @@ class BertForClustering(PreTrainedModel):
 
     config_class = BertClusterConfig
     base_model_prefix = "backbone"
-    main_input_name = "input_ids"
     accepts_loss_kwargs = True
     supports_gradient_checkpointing = True
     # What the backbone cannot do, it refuses itself.
@@ -140,10 +137,8 @@ class BertForClustering(PreTrainedModel):
         Args:
             pretrained_model_name_or_path (`str`): A Hub id or folder: one of ours, or any masked-LM encoder, with or
                 without its head (`from_encoder`).
-            config (`PreTrainedConfig`, *optional*): For our own checkpoints alone.
-            kwargs: `num_clusters`, `alpha`, `kernel`, `normalize_embeddings`, and whatever
-                [`~transformers.PreTrainedModel.from_pretrained`] takes. Another `num_clusters` than one of our
-                checkpoints holds needs `ignore_mismatched_sizes=True` and drops its centroids.
+            kwargs: `num_clusters`, `alpha`, `kernel`, `normalize_embeddings`, and those of `PreTrainedModel`. Another
+                `num_clusters` than one of ours holds needs `ignore_mismatched_sizes=True` and drops its centroids.
 
         Raises:
             ValueError: The checkpoint is no masked-LM encoder, a part of its encoder is missing, or it holds another
@@ -276,11 +271,9 @@ class BertForClustering(PreTrainedModel):
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """Mean over real tokens in float32, `(batch_size, hidden_size)`; of unit length if the config says so."""
-        if attention_mask is None:
-            embeddings = hidden.float().mean(dim=1)
-        else:
-            weights = attention_mask[..., None].float()
-            embeddings = (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        weights = hidden.new_ones(hidden.shape[:2]) if attention_mask is None else attention_mask
+        weights = weights[..., None].float()
+        embeddings = (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
         return F.normalize(embeddings, dim=1) if self.config.normalize_embeddings else embeddings
 
 

@@ -176,6 +176,24 @@ def write_clusters(
     return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
 
 
+def write_predictions(trainer: ClusteringTrainer, documents: Documents, num_proc: int | None) -> str:
+    """Cluster new documents and write the result; a line that says so."""
+    prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
+    path = Path(trainer.args.output_dir, "results", "predictions.csv")
+    if trainer.is_world_process_zero():
+        id2label = trainer.model.config.id2label
+        write_assignments(path, documents, prediction.clusters, prediction.probabilities, id2label)
+    return f"{len(documents):,} new documents: {path}"
+
+
+def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
+    """Say what happens on the main process, and warnings alone of the libraries."""
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    for name in ("trainer", "modeling_bert_cluster"):
+        logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
+    transformers_logging.set_verbosity(training_args.get_process_log_level())
+
+
 def main() -> None:
     # Arguments and inputs: whatever is wrong with them shows here, before anything takes long
     try:
@@ -189,12 +207,7 @@ def main() -> None:
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
-
-    # Logging and seed
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("trainer", "modeling_bert_cluster"):
-        logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
-    transformers_logging.set_verbosity(training_args.get_process_log_level())
+    set_up_logging(training_args)
     set_seed(training_args.seed)
 
     # Model and trainer
@@ -217,19 +230,13 @@ def main() -> None:
         trainer.save_state()
 
     # Clusters of the texts, and of new ones
-    output_dir = Path(training_args.output_dir)
     if documents:
         lines += write_clusters(trainer, documents, metrics, data_args.save_embeddings)
     if new_documents:
-        prediction = trainer.predict(tokenize(new_documents.usable_texts, tokenizer, num_proc))
-        path = output_dir / "results" / "predictions.csv"
-        if trainer.is_world_process_zero():
-            write_assignments(
-                path, new_documents, prediction.clusters, prediction.probabilities, model.config.id2label
-            )
-        lines.append(f"{len(new_documents):,} new documents: {path}")
+        lines.append(write_predictions(trainer, new_documents, num_proc))
 
     # What a person reads
+    output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics)
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)

@@ -341,9 +341,8 @@ class ClusteringTrainer(Trainer):
             centroids = self.model.cluster_head.centroids
             for group in optimizer.param_groups:
                 group["params"] = [parameter for parameter in group["params"] if parameter is not centroids]
-            optimizer.add_param_group(
-                {"params": [centroids], "lr": self.args.centroid_learning_rate, "weight_decay": 0.0}
-            )
+            own = {"params": [centroids], "lr": self.args.centroid_learning_rate, "weight_decay": 0.0}
+            optimizer.add_param_group(own)
         return optimizer
 
     def warm_up_mlm_head(self) -> float:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ def _records_to_columns(records: list) -> Columns:
 
 
 def _rows_to_columns(header: list, rows: list) -> Columns:
-    while rows and not any(rows[-1]):  # blank lines at the end are no documents
+    if len(set(header)) < len(header):
+        raise ValueError(f"a column stands twice in the header: {header}.")
+    while rows and all(value is None for value in rows[-1]):  # blank lines at the end are no documents
         rows.pop()
     for number, row in enumerate(rows, 1):
         if row and len(row) != len(header):
@@ -87,8 +90,11 @@ def _read_parquet(file: IO[bytes]) -> Columns:
 
 
 def _read_xlsx(file: IO[bytes]) -> Columns:
-    rows = list(openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True))
-    return _rows_to_columns(list(rows[0]), rows[1:]) if rows else {}
+    """The first sheet; cells beyond the header's last are left out."""
+    sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0]
+    header, *rows = list(sheet.iter_rows(values_only=True)) or [()]
+    header = [name for name in header if name is not None]
+    return _rows_to_columns(header, [[*row[: len(header)], *[None] * (len(header) - len(row))] for row in rows])
 
 
 READERS: dict[str, tuple[Callable[[IO], Columns], str]] = {
@@ -123,7 +129,15 @@ def read_columns(path: str) -> Columns:
             return reader(file)
     except UnicodeDecodeError as error:
         raise ValueError(f"'{path}': byte {error.start} is not UTF-8. Convert the file to UTF-8 first.") from error
-    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, pyarrow.ArrowException, ValueError) as error:
+    except (
+        EOFError,
+        KeyError,
+        ValueError,
+        gzip.BadGzipFile,
+        zlib.error,
+        zipfile.BadZipFile,
+        pyarrow.ArrowException,
+    ) as error:
         raise ValueError(f"'{path}': {error}") from error
 
 
@@ -189,7 +203,7 @@ def make_documents(
     texts = columns[text_column]
     if not texts:
         raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
-    usable = np.array([isinstance(text, str) and not text.isspace() and text != "" for text in texts])
+    usable = np.array([isinstance(text, str) and text.strip() != "" for text in texts])
     if not skip_bad_rows and not usable.all():
         row = int(usable.argmin())
         found = "is empty" if texts[row] is None or isinstance(texts[row], str) else f"is {texts[row]!r}, not a string"

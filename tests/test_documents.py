@@ -75,6 +75,14 @@ def test_json_of_a_front_end_and_json_lines_by_the_name_of_json(tmp_path):
     assert read_columns(str(path))["id"] == ["007", "1e5", "NA"]
 
 
+def test_sheets_with_blank_ends_and_numbers(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["id", "text", None], [0, "one"], [1, "two", None, None], [0, None], [None, None]):
+        book.active.append(row)
+    book.save(tmp_path / "texts.xlsx")
+    assert read_columns(str(tmp_path / "texts.xlsx")) == {"id": [0, 1, 0], "text": ["one", "two", None]}
+
+
 def test_a_very_long_text_is_read(tmp_path):
     path = tmp_path / "texts.csv"
     path.write_text("text\n" + "word " * 100_000 + "\n")
@@ -85,6 +93,10 @@ def test_a_very_long_text_is_read(tmp_path):
     "name, content, message",
     [
         ("a.csv", b'text\n"one\n', "the quotes do not match"),
+        ("a.csv", b"text,text\none,two\n", "a column stands twice"),
+        ("a.csv", b"id,text\n0,one\n,\n", "the text of row 2 is empty"),
+        ("a.csv", b"text\none\n\ntwo\n", "the text of row 2 is empty"),
+        ("a.csv.gz", gzip.compress(b"text\none\n" * 99)[:-12], "a.csv.gz"),
         ("a.csv", b"id,text\n1,one,two\n", "row 1 has 3 columns, the header has 2"),
         ("a.csv", b"text\n\xff\xfe\n", "byte 5 is not UTF-8"),
         ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2 is not valid JSON"),

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from conftest import tiny_config
 from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer
@@ -177,6 +179,22 @@ def test_bad_rows_stay_without_a_cluster(run, headless_dir, corpus, tmp_path):
     rows = read_rows(tmp_path / "run" / "results" / "clusters.csv")
     assert [row["text"] for row in rows] == [text or "" for text in texts]
     assert [i for i, row in enumerate(rows) if row["cluster"] == ""] == [20, 41]
+
+
+def test_datasets_are_loaded_by_name(run, headless_dir, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "data").mkdir()
+    table = pyarrow.table({"body": corpus[0], "topic": corpus[1], "unused": [[1]] * len(corpus[0])})
+    pyarrow.parquet.write_table(table, tmp_path / "data" / "train.parquet")
+    arguments = ["--model_name_or_path", headless_dir, "--dataset_name", tmp_path / "data", "--text_column", "body"]
+    arguments += ["--label_column", "topic", "--num_clusters", 3, "--do_train", "--max_steps", 1, "--use_cpu"]
+    arguments += ["--cache_dir", tmp_path / "cache", "--output_dir", tmp_path / "run"]
+    run(*arguments)
+    assert [row["text"] for row in read_rows(tmp_path / "run" / "results" / "clusters.csv")] == corpus[0]
+    with pytest.raises(SystemExit, match='error: .*"test"'):
+        run(*arguments, "--dataset_split", "test", "--output_dir", tmp_path / "other")
+    with pytest.raises(SystemExit, match="there is no column 'title'. Its columns are: 'body', 'topic', 'unused'"):
+        run(*arguments, "--text_column", "title", "--output_dir", tmp_path / "other")
 
 
 def test_a_sample_is_drawn_by_the_seed(train):

@@ -85,14 +85,9 @@ class RefreshTargets(TrainerCallback):
         self.every = 0
 
     def on_train_begin(
-        self,
-        args: ClusteringTrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        train_dataloader: DataLoader,
-        **kwargs: Any,
+        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        steps_an_epoch = -(-len(train_dataloader) // args.gradient_accumulation_steps)
+        steps_an_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
         self.every = steps_an_epoch if args.target_update == "epoch" else int(args.target_update)
 
     def on_step_end(
@@ -267,7 +262,12 @@ class ClusteringTrainer(Trainer):
 
         Args:
             test_dataset (`Dataset` or `list[str]`): Texts, a dataset with a column `text`, or a tokenised one.
+
+        Raises:
+            ValueError: The model has no clusters yet.
         """
+        if not self.model.has_clusters:
+            raise ValueError("The model has no clusters yet. Call train() first, or load a trained model.")
         embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
         return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
 

@@ -243,6 +243,9 @@ def test_tokenizer_without_a_limit_gets_the_encoders(corpus, tokenizer, encoder_
     model = BertForClustering.from_pretrained(encoder_dir, num_clusters=2)
     args = ClusteringTrainingArguments(output_dir=str(tmp_path), use_cpu=True, disable_tqdm=True)
     trainer = ClusteringTrainer(model, args, train_dataset=["apple " * 100, *corpus[0]], processing_class=tokenizer)
+    with pytest.raises(ValueError, match="no clusters yet"):
+        trainer.predict(["moon"])
+    trainer._make_start()
     assert trainer.predict(["moon " * 100]).predictions.shape == (1, 2)
 
 

@@ -90,7 +90,7 @@ class EpochSeededSampler(LengthGroupedSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        self.generator = torch.Generator().manual_seed(hash((self.seed, self.epoch)))
+        self.generator = torch.Generator().manual_seed(self.seed + self.epoch)
         return super().__iter__()
 
 

@@ -106,6 +106,8 @@ READERS: dict[str, tuple[Callable[[IO], Columns], str]] = {
     ".parquet": (_read_parquet, "rb"),
     ".xlsx": (_read_xlsx, "rb"),
 }
+# What the readers and their libraries raise for content that is not what the name says.
+BROKEN = (EOFError, KeyError, ValueError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, pyarrow.ArrowException)
 
 
 def read_columns(path: str) -> Columns:
@@ -129,15 +131,7 @@ def read_columns(path: str) -> Columns:
             return reader(file)
     except UnicodeDecodeError as error:
         raise ValueError(f"'{path}': byte {error.start} is not UTF-8. Convert the file to UTF-8 first.") from error
-    except (
-        EOFError,
-        KeyError,
-        ValueError,
-        gzip.BadGzipFile,
-        zlib.error,
-        zipfile.BadZipFile,
-        pyarrow.ArrowException,
-    ) as error:
+    except BROKEN as error:
         raise ValueError(f"'{path}': {error}") from error
 
 

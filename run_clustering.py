@@ -55,9 +55,7 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
     if training_args.do_predict and data_args.predict_file is None:
         raise ValueError("--do_predict needs new texts. Pass --predict_file.")
     output = Path(training_args.output_dir)
-    holds_model = any(
-        True for pattern in ("config.json", "*.safetensors", "checkpoint-*") for _ in output.glob(pattern)
-    )
+    holds_model = [*output.glob("config.json"), *output.glob("*.safetensors"), *output.glob("checkpoint-*")]
     if training_args.do_train and not training_args.resume_from_checkpoint and holds_model:
         raise ValueError(
             f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
@@ -110,7 +108,8 @@ def load_tokenizer(
     """The tokenizer, its length limited; `ValueError` where the checkpoint cannot do what the run asks of it."""
     name, wanted = model_args.model_name_or_path, model_args.num_clusters
     raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
-    if raw.get("model_type") == BertClusterConfig.model_type:
+    ours = raw.get("model_type") == BertClusterConfig.model_type
+    if ours:
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config
         if training_args.init is None and wanted not in (None, config.num_clusters):
@@ -129,6 +128,10 @@ def load_tokenizer(
         name, config=backbone_config, trust_remote_code=model_args.trust_remote_code, **model_args.hub_arguments
     )
     check_mask_token(tokenizer)
+    if ours and data_args.max_seq_length:
+        tokenizer.model_max_length = (
+            backbone_config.max_position_embeddings + 1
+        )  # the saved limit was that run's choice
     max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
     limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
     return tokenizer

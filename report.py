@@ -60,13 +60,11 @@ def write_assignments(
         writer.writerow(["id", "cluster", "label", "probability", *position, "text"])
         assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
         for id_, text, usable in zip(documents.ids, documents.texts, documents.usable, strict=True):
-            cluster, probability = next(assigned) if usable else (None, None)
-            label = "" if cluster is None else id2label[cluster]
-            writer.writerow(
-                [id_, "" if cluster is None else cluster, label, "" if probability is None else f"{probability:.6f}"]
-                + [""] * len(position)
-                + ["" if text is None else text]
-            )
+            cells = ["", "", ""]
+            if usable:
+                cluster, probability = next(assigned)
+                cells = [cluster, id2label[cluster], f"{probability:.6f}"]
+            writer.writerow([id_, *cells, *("" for _ in position), text])  # the writer leaves None empty
 
 
 def nearest_documents(

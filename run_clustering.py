@@ -128,10 +128,8 @@ def load_tokenizer(
         name, config=backbone_config, trust_remote_code=model_args.trust_remote_code, **model_args.hub_arguments
     )
     check_mask_token(tokenizer)
-    if ours and data_args.max_seq_length:
-        tokenizer.model_max_length = (
-            backbone_config.max_position_embeddings + 1
-        )  # the saved limit was that run's choice
+    if ours and data_args.max_seq_length:  # the saved limit was the choice of the run that saved it
+        tokenizer.model_max_length = backbone_config.max_position_embeddings + 1
     max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
     limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
     return tokenizer
@@ -145,13 +143,15 @@ def write_clusters(
     Args:
         trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents.
         documents (`Documents`): All rows of the input.
-        metrics (`dict`): Gets the scores.
+        metrics (`dict`): Gets the scores, on the main process.
         save_embeddings (`bool`): Whether to write the embeddings too.
 
     Returns:
-        Lines for a person to read.
+        Lines for a person to read; none on other processes than the main one.
     """
     prediction, config = trainer.predict(trainer.train_dataset), trainer.model.config
+    if not trainer.is_world_process_zero():
+        return []
     clusters, texts = prediction.clusters, documents.usable_texts
     scores = internal_scores(prediction.embeddings, clusters, config.num_clusters, trainer.args.seed)
     metrics |= {f"eval_{name}": score for name, score in scores.items()}
@@ -162,18 +162,12 @@ def write_clusters(
         for stage, assignment in stages.items():
             if assignment is not None:
                 metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
-    if trainer.is_world_process_zero():
-        results = Path(trainer.args.output_dir, "results")
-        write_assignments(
-            results / "clusters.csv",
-            documents,
-            clusters,
-            prediction.probabilities,
-            config.id2label,
-            with_position=True,
-        )
-        if save_embeddings:
-            np.save(results / "embeddings.npy", prediction.embeddings)
+    results = Path(trainer.args.output_dir, "results")
+    write_assignments(
+        results / "clusters.csv", documents, clusters, prediction.probabilities, config.id2label, with_position=True
+    )
+    if save_embeddings:
+        np.save(results / "embeddings.npy", prediction.embeddings)
     centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
     nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
     return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]

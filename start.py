@@ -1,0 +1,271 @@
+"""Where clusters start: candidates of different kinds, and the choice among them without gold classes.
+
+k-means on the embeddings fails where classes differ in size, and words carry what a small encoder misses. So texts are
+clustered in a fused space, embeddings beside a lexical view, by two methods of opposite bias: annealed soft k-means,
+for clusters of like size, and over-clustering with average linkage, for clusters of any size. A score that sees
+neighbours and distances, but no classes, takes one of the two.
+
+Pure functions of arrays. They know no model, no tokenizer and no disk.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import pdist, squareform
+from scipy.special import softmax
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import kneighbors_graph
+from sklearn.preprocessing import normalize
+from tqdm.auto import tqdm, trange
+
+
+class Start(NamedTuple):
+    """A start of the clusters.
+
+    Args:
+        name (`str`): The method that made it.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, none empty.
+        scores (`dict[str, float]`): `ClusterScore` of every candidate, by its method.
+    """
+
+    name: str
+    clusters: np.ndarray
+    scores: dict[str, float]
+
+
+def kmeans(
+    embeddings: np.ndarray, num_clusters: int, seed: int, num_restarts: int = 10, progress: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Best of several k-means runs, equal to `KMeans(n_init=num_restarts, random_state=seed)`, with a progress bar.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        num_clusters (`int`): Number of clusters K, at most the number of distinct embeddings.
+        seed (`int`): Seed of the k-means++ starts.
+        num_restarts (`int`, *optional*, defaults to 10): Runs, of which the one of least inertia is kept.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+
+    Returns:
+        Clusters of shape `(num_documents,)` and centroids of shape `(num_clusters, hidden_size)`, float32.
+
+    Example:
+        >>> clusters, centroids = kmeans(np.array([[0.0], [0.1], [5.0]]), num_clusters=2, seed=0)
+        >>> bool(clusters[0] == clusters[1] != clusters[2])
+        True
+    """
+    random_state = np.random.RandomState(seed)  # noqa: NPY002 (scikit-learn takes no Generator)
+    best = None
+    for _ in trange(num_restarts, desc="k-means", disable=not progress):
+        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(embeddings)
+        if best is None or run.inertia_ < best.inertia_:
+            best = run
+    return best.labels_.astype(np.int64), best.cluster_centers_.astype(np.float32)
+
+
+def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Mean embedding of each cluster, `(num_clusters, hidden_size)`; zero for an empty one.
+
+    Example:
+        >>> cluster_means(np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]]), np.array([1, 1, 0]), num_clusters=2)
+        array([[1., 1.],
+               [0., 3.]])
+    """
+    sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
+    members = csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
+    return (members @ embeddings / sizes[:, None]).astype(embeddings.dtype)
+
+
+def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
+    """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
+
+    TF-IDF of tokens and pairs of neighbours, a truncated SVD, rows of unit length. Tokens instead of words need no
+    language's rules.
+
+    Args:
+        documents (`list[list[int]]` of length `num_documents`): Token ids, without special tokens.
+        seed (`int`): Seed of the SVD.
+        num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary is smaller.
+
+    Returns:
+        `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known token is a row of
+        zeros; where documents share no tokens at all there are no columns.
+    """
+
+    def terms(ids: list[int]) -> list[tuple[int, ...]]:
+        return [*zip(ids), *zip(ids, ids[1:])]
+
+    try:
+        weights = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5).fit_transform(documents)
+    except ValueError:  # scikit-learn's word for: no term is left
+        return np.zeros((len(documents), 0), dtype=np.float32)
+    num_components = min(num_components, *(size - 1 for size in weights.shape))
+    if num_components < 1:
+        return np.zeros((len(documents), 0), dtype=np.float32)
+    return normalize(TruncatedSVD(num_components, random_state=seed).fit_transform(weights)).astype(np.float32)
+
+
+def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.5) -> np.ndarray:
+    """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size + num_components)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of any length.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of unit length.
+        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1.
+    """
+    return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
+
+
+class ClusterScore:
+    """How well clusters hold together, without gold classes: modularity plus silhouette.
+
+    Modularity (Newman 2006) of the clusters on the graph of nearest neighbours sees whether neighbours stay together,
+    the cosine silhouette (Rousseeuw 1987) whether clusters lie apart; each alone favours clusters of its own kind.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        seed (`int`): Seed of the sample.
+        num_neighbors (`int`, *optional*, defaults to 10): Neighbours of a document.
+        sample_size (`int`, *optional*, defaults to 5000): Documents to score, at most.
+    """
+
+    def __init__(self, embeddings: np.ndarray, seed: int, num_neighbors: int = 10, sample_size: int = 5000) -> None:
+        size = min(sample_size, len(embeddings))
+        self.sample = np.sort(np.random.default_rng(seed).choice(len(embeddings), size, replace=False))
+        self.embeddings = embeddings[self.sample]
+        graph = kneighbors_graph(self.embeddings, min(num_neighbors, size - 1), metric="cosine")
+        self.graph = graph + graph.T
+
+    def __call__(self, clusters: np.ndarray) -> float:
+        """Score of an assignment, `(num_documents,)`, from -2 to 2; -2 where all sampled documents are in one cluster.
+
+        Where every sampled document is a cluster of its own, it is -2 too.
+        """
+        names, clusters = np.unique(clusters[self.sample], return_inverse=True)
+        if not 1 < len(names) < len(clusters):
+            return -2.0
+        return self.modularity(clusters) + float(silhouette_score(self.embeddings, clusters, metric="cosine"))
+
+    def modularity(self, clusters: np.ndarray) -> float:
+        members = csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))))
+        links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
+        return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
+
+
+def anneal(
+    embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_stages: int = 5, num_rounds: int = 10
+) -> np.ndarray:
+    """Soft k-means on the unit sphere whose temperature falls from 0.1 to 0.04, `(num_documents,)`.
+
+    Assignments are softmax(cosine / temperature), centroids their weighted means; both as in deterministic annealing
+    (Rose 1998). Temperatures are relative to the total variance, since many encoders put all texts into a narrow cone.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin.
+        num_clusters (`int`): Number of clusters K.
+        num_stages (`int`, *optional*, defaults to 5): Temperatures.
+        num_rounds (`int`, *optional*, defaults to 10): Rounds at each.
+    """
+    centroids = normalize(cluster_means(embeddings, clusters, num_clusters))
+    variance = max(1 - np.square(embeddings.mean(axis=0)).sum(), np.finfo(np.float32).eps)
+    for temperature in np.geomspace(0.1, 0.04, num_stages) * variance:
+        for _ in range(num_rounds):
+            weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
+            centroids = normalize(weights.T @ embeddings)
+    return weights.argmax(axis=1)
+
+
+def refine(embeddings: np.ndarray, clusters: np.ndarray, num_rounds: int = 5, shrinkage: float = 0.1) -> np.ndarray:
+    """k-means in the space of the clusters' own linear discriminants, in turns (Ding & Li, ICML 2007).
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, numbered from 0, none empty.
+        num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a cluster is not taken.
+        shrinkage (`float`, *optional*, defaults to 0.1): Of the covariance within clusters, to a sphere.
+
+    Returns:
+        `np.ndarray` of shape `(num_documents,)`: Cluster of each document, none empty.
+    """
+    num_clusters = clusters.max() + 1
+    for _ in range(num_rounds):
+        discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
+        projected = normalize(discriminants.transform(embeddings))
+        means = cluster_means(projected, clusters, num_clusters)
+        refined = KMeans(num_clusters, init=means, n_init=1).fit_predict(projected)
+        if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
+            break
+        clusters = refined
+    return clusters
+
+
+def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """k-means into several times K clusters, whose centroids average linkage joins to K, `(num_documents,)`.
+
+    Clusters may have any size then. Of several such runs the consensus is taken.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        num_clusters (`int`): Number of clusters K.
+        seed (`int`): Seed of the k-means++ starts.
+    """
+    runs, most = [], max(num_clusters, len(embeddings) // 3)
+    for multiple in (2, 3, 4):
+        for restart in range(4):
+            means = KMeans(min(multiple * num_clusters, most), n_init=1, max_iter=30, random_state=seed + restart)
+            parts = means.fit_predict(embeddings)
+            linkage = AgglomerativeClustering(num_clusters, metric="cosine", linkage="average")
+            runs.append(linkage.fit_predict(means.cluster_centers_)[parts])
+    return consensus(embeddings, np.stack(runs, axis=1), num_clusters)
+
+
+def consensus(embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_parts: int = 4000) -> np.ndarray:
+    """Evidence accumulation (Fred & Jain, PAMI 2005): documents that most runs join are joined, `(num_documents,)`.
+
+    The distance is the share of the runs that part two documents; where runs tie, that of the embeddings decides.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        runs (`np.ndarray` of shape `(num_documents, num_runs)`): Cluster of each document in each run.
+        num_clusters (`int`): Number of clusters K.
+        max_parts (`int`, *optional*, defaults to 4000): Groups of documents that no run parts; the rarest beyond
+            these go with the nearest of the others.
+    """
+    patterns, parts, counts = np.unique(runs, axis=0, return_inverse=True, return_counts=True)
+    means = normalize(cluster_means(embeddings, parts.ravel(), len(patterns)))
+    common = np.argsort(-counts, kind="stable")[:max_parts]
+    distances = squareform(pdist(patterns[common], "hamming"))
+    distances += 0.2 * (1 - means[common] @ means[common].T).clip(min=0)
+    joined = AgglomerativeClustering(num_clusters, metric="precomputed", linkage="average").fit_predict(distances)
+    clusters = joined[(means @ means[common].T).argmax(axis=1)]
+    clusters[common] = joined
+    return clusters[parts.ravel()]
+
+
+def find_start(fused: np.ndarray, num_clusters: int, seed: int, progress: bool = False) -> Start:
+    """The best start of two kinds of clusters, by `ClusterScore`.
+
+    Args:
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`fuse`).
+        num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
+        seed (`int`): Seed of all that is random.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+    """
+    score = ClusterScore(fused, seed)
+    runs = []
+    for restart in trange(10, desc="Finding the start", disable=not progress):
+        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
+        annealed = anneal(fused, means.labels_, num_clusters)
+        runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
+    candidates = {
+        "annealed": refine(fused, max(runs, key=score)),
+        "over-clustered": over_cluster(fused, num_clusters, seed),
+    }
+    scores = {name: score(clusters) for name, clusters in candidates.items()}
+    best = max(scores, key=scores.get)
+    return Start(best, candidates[best].astype(np.int64), scores)

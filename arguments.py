@@ -26,7 +26,11 @@ class ModelArguments:
         default=None, metadata={"help": "Number of clusters, at least 2. Unset: as many as the model has."}
     )
     alpha: str | None = field(
-        default=None, metadata={"help": "Degrees of freedom of the Student-t kernel. Unset: the model's own, else 10."}
+        default=None,
+        metadata={
+            "help": "Degrees of freedom of the Student-t kernel; `auto` fits them to the embeddings at the start. "
+            "Unset: the model's own, else `auto`."
+        },
     )
     kernel: str | None = field(
         default=None,
@@ -39,6 +43,8 @@ class ModelArguments:
     def __post_init__(self) -> None:
         for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
             value = getattr(self, name)
+            if value == "auto" and name == "alpha":
+                continue
             if value == "auto":
                 raise ValueError(f"--{name} auto is not available yet. Give {wanted}.")
             try:
@@ -56,9 +62,9 @@ class ModelArguments:
 
     @property
     def cluster_arguments(self) -> dict[str, int | float | str | bool]:
-        """Those that were given."""
+        """Those that were given; `auto` is the config's `None`."""
         values = {name: getattr(self, name) for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: None if value == "auto" else value for name, value in values.items() if value is not None}
 
 
 @dataclass
@@ -119,11 +125,15 @@ class ClusteringTrainingArguments(TrainingArguments):
     init: str | None = field(
         default=None,
         metadata={
-            "help": "How the centroids start: `kmeans` on the pretrained embeddings. Unset: a model that has clusters "
-            "keeps them, another one starts by k-means; named: it starts anew in any case.",
+            "help": "How the clusters start: `auto`, the better of two kinds in the space of embeddings and words, or "
+            "`kmeans` on the embeddings. Unset: a model that has clusters keeps them, another one starts by `auto`; "
+            "named: it starts anew in any case.",
         },
     )
-    lexical_teacher: bool = field(default=False, metadata={"help": "Not available yet: it must be false."})
+    lexical_teacher: bool = field(
+        default=True,
+        metadata={"help": "The target p comes from embeddings and words together, not from the model's own q."},
+    )
     size_prior: str = field(
         default="start",
         metadata={"help": "Cluster sizes the target pulls to: `start`, those training starts from, or `uniform`."},
@@ -152,11 +162,7 @@ class ClusteringTrainingArguments(TrainingArguments):
         self.target_update = str(self.target_update)
         if str(self.resume_from_checkpoint).lower() in ("true", "false"):
             self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
-        if self.init == "auto":
-            raise ValueError("init='auto' is not available yet. Use init='kmeans', or leave it out.")
-        if self.lexical_teacher:
-            raise ValueError("lexical_teacher=True is not available yet. Leave it out.")
-        for name, choices in (("init", (None, "kmeans")), ("size_prior", ("start", "uniform"))):
+        for name, choices in (("init", (None, "auto", "kmeans")), ("size_prior", ("start", "uniform"))):
             if getattr(self, name) not in choices:
                 wanted = ", ".join(repr(choice) for choice in choices if choice)
                 raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")

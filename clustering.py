@@ -1,42 +1,75 @@
-"""Mathematics of the clustering: where centroids start, the sharpened target, and how far an assignment has moved.
+"""Mathematics of the clustering: the kernel's width, the sharpened target, and how far an assignment has moved.
 
-Pure functions of arrays. They know no model, no tokenizer and no disk. The soft assignment q itself is the model's
-(`modeling_bert_cluster.soft_assignment`), since it is published with it.
+Pure functions of arrays. They know no tokenizer and no disk. The soft assignment q itself stands in
+`modeling_bert_cluster.soft_assignment`, since it is published with the model.
 """
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from tqdm.auto import trange
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+from sklearn.preprocessing import normalize
+
+from modeling_bert_cluster import soft_assignment
+from start import cluster_means
 
 
-def kmeans(
-    embeddings: np.ndarray, num_clusters: int, seed: int, num_restarts: int = 10, progress: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Best of several k-means runs, equal to `KMeans(n_init=num_restarts, random_state=seed)`, with a progress bar.
+def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.9) -> float:
+    """Degrees of freedom at which the mean over the documents of the largest q is `confidence`.
+
+    As t-SNE fixes its kernel's perplexity: at a given alpha, q may be uniform for one encoder and all but hard for the
+    next. Where no alpha from 0.01 to 10,000 reaches it, as `"divide"` does not on embeddings of unit length, the
+    nearest is taken.
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        num_clusters (`int`): Number of clusters K, at most the number of distinct embeddings.
-        seed (`int`): Seed of the k-means++ starts.
-        num_restarts (`int`, *optional*, defaults to 10): Runs, of which the one of least inertia is kept.
-        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+        embeddings (`torch.Tensor` of shape `(num_documents, hidden_size)`): Document embeddings z.
+        centroids (`torch.Tensor` of shape `(num_clusters, hidden_size)`): Centroids r.
+        kernel (`str`): `"multiply"` or `"divide"`, as in `soft_assignment`.
+        confidence (`float`, *optional*, defaults to 0.9): The mean to reach, in (1 / num_clusters, 1).
+    """
 
-    Returns:
-        Clusters of shape `(num_documents,)` and centroids of shape `(num_clusters, hidden_size)`, float32.
+    def miss(log_alpha: float) -> float:
+        q = soft_assignment(embeddings, centroids, float(np.exp(log_alpha)), kernel).exp()
+        return abs(q.max(dim=1).values.mean().item() - confidence)
+
+    found = minimize_scalar(miss, bounds=(np.log(0.01), np.log(10_000)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def fused_assignment(
+    fused: np.ndarray, clusters: np.ndarray, prior: np.ndarray, temperature: float = 0.04, num_rounds: int = 3
+) -> np.ndarray:
+    """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: a few rounds of soft k-means.
+
+    Args:
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`start.fuse`).
+        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters, from which centroids are made.
+        prior (`np.ndarray` of shape `(num_clusters,)`): Shares of the clusters, which weigh in each round.
+        temperature (`float`, *optional*, defaults to 0.04): Of the softmax over cosines; the start's last one.
+        num_rounds (`int`, *optional*, defaults to 3): Rounds.
+    """
+    centroids = normalize(cluster_means(fused, clusters, len(prior)))
+    pull = temperature * np.log(prior.clip(min=0.1 / len(clusters)))
+    for _ in range(num_rounds):
+        weights = softmax((fused @ centroids.T + pull) / np.float32(temperature), axis=1)
+        centroids = normalize(weights.T @ fused)
+    return softmax(fused @ centroids.T / np.float32(temperature), axis=1)
+
+
+def has_collapsed(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> bool:
+    """Whether a cluster has emptied, or the largest has taken half of what lay outside the largest one.
+
+    Args:
+        before, after (`torch.LongTensor` of shape `(num_documents,)`): Clusters at the start, and now.
+        num_clusters (`int`): Number of clusters K.
 
     Example:
-        >>> clusters, centroids = kmeans(np.array([[0.0], [0.1], [5.0]]), num_clusters=2, seed=0)
-        >>> bool(clusters[0] == clusters[1] != clusters[2])
+        >>> has_collapsed(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 0]), num_clusters=2)
         True
     """
-    random_state = np.random.RandomState(seed)  # noqa: NPY002 (scikit-learn takes no Generator)
-    best = None
-    for _ in trange(num_restarts, desc="k-means", disable=not progress):
-        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(embeddings)
-        if best is None or run.inertia_ < best.inertia_:
-            best = run
-    return best.labels_.astype(np.int64), best.cluster_centers_.astype(np.float32)
+    sizes_before, sizes = (torch.bincount(clusters, minlength=num_clusters) for clusters in (before, after))
+    swallowed = sizes.max() - sizes_before.max() > (len(after) - sizes_before.max()) / 2
+    return bool(((sizes == 0) & (sizes_before > 0)).any() or swallowed)
 
 
 def cluster_shares(clusters: torch.Tensor, num_clusters: int) -> torch.Tensor:

@@ -24,8 +24,9 @@ class BertClusterConfig(PreTrainedConfig):
             Configuration of the masked language model; a dictionary names its family by `model_type`. `None`: BERT.
         num_clusters (`int`, *optional*, defaults to 2):
             Number of clusters K, at least 2.
-        alpha (`float`, *optional*, defaults to 10.0):
-            Degrees of freedom of the Student-t kernel. With `"multiply"`, the larger the more confident.
+        alpha (`float`, *optional*):
+            Degrees of freedom of the Student-t kernel; with `"multiply"`, the larger the more confident. `None`: it is
+            fitted to the embeddings when the clusters start.
         kernel (`str`, *optional*, defaults to `"multiply"`):
             Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
             al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
@@ -41,7 +42,7 @@ class BertClusterConfig(PreTrainedConfig):
     keys_to_ignore_at_inference = ["mlm_loss", "embeddings", "last_hidden_state"]
 
     backbone_config: dict | PreTrainedConfig | None = None
-    alpha: float | int = 10.0
+    alpha: float | int | None = None
     kernel: Literal["multiply", "divide"] = "multiply"
     normalize_embeddings: bool = True
     mlm_head_is_fresh: bool = False
@@ -63,7 +64,7 @@ class BertClusterConfig(PreTrainedConfig):
         num_clusters = self.num_labels if num_clusters is None else num_clusters
         if num_clusters < 2:
             raise ValueError(f"num_clusters={num_clusters}: at least 2 clusters are needed.")
-        if not self.alpha > 0:
+        if self.alpha is not None and not self.alpha > 0:
             raise ValueError(f"alpha={self.alpha}: it must be larger than 0.")
         self.num_labels = num_clusters
 

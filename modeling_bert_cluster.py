@@ -98,11 +98,12 @@ class ClusterHead(nn.Module):
 
     def __init__(self, config: BertClusterConfig) -> None:
         super().__init__()
-        self.alpha, self.kernel = config.alpha, config.kernel
+        self.config = config
         self.centroids = nn.Parameter(torch.zeros(config.num_labels, config.hidden_size))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return soft_assignment(embeddings, self.centroids, self.alpha, self.kernel)
+        alpha = self.config.alpha or 1.0  # before the start, q is uniform whatever it is
+        return soft_assignment(embeddings, self.centroids, alpha, self.config.kernel)
 
 
 class BertForClustering(PreTrainedModel):

@@ -8,6 +8,7 @@ neighbours and distances, but no classes, takes one of the two.
 Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import normalize
-from tqdm.auto import tqdm, trange
+from tqdm.auto import trange
 
 
 class Start(NamedTuple):
@@ -97,7 +98,7 @@ def lexical_view(documents: list[list[int]], seed: int, num_components: int = 10
     """
 
     def terms(ids: list[int]) -> list[tuple[int, ...]]:
-        return [*zip(ids), *zip(ids, ids[1:])]
+        return [*zip(ids), *pairwise(ids)]
 
     try:
         weights = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5).fit_transform(documents)
@@ -120,6 +121,11 @@ def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.
     return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
 
 
+def draw_sample(num_documents: int, seed: int, size: int = 5000) -> np.ndarray:
+    """Sorted indices of at most `size` documents, for scores whose cost grows with the square of their number."""
+    return np.sort(np.random.default_rng(seed).choice(num_documents, min(size, num_documents), replace=False))
+
+
 class ClusterScore:
     """How well clusters hold together, without gold classes: modularity plus silhouette.
 
@@ -127,23 +133,20 @@ class ClusterScore:
     the cosine silhouette (Rousseeuw 1987) whether clusters lie apart; each alone favours clusters of its own kind.
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
-        seed (`int`): Seed of the sample.
+        sample (`np.ndarray` of shape `(sample_size,)`): Which documents it looks at.
+        embeddings (`np.ndarray` of shape `(sample_size, hidden_size)`): Their embeddings, rows of unit length.
         num_neighbors (`int`, *optional*, defaults to 10): Neighbours of a document.
-        sample_size (`int`, *optional*, defaults to 5000): Documents to score, at most.
     """
 
-    def __init__(self, embeddings: np.ndarray, seed: int, num_neighbors: int = 10, sample_size: int = 5000) -> None:
-        size = min(sample_size, len(embeddings))
-        self.sample = np.sort(np.random.default_rng(seed).choice(len(embeddings), size, replace=False))
-        self.embeddings = embeddings[self.sample]
-        graph = kneighbors_graph(self.embeddings, min(num_neighbors, size - 1), metric="cosine")
+    def __init__(self, sample: np.ndarray, embeddings: np.ndarray, num_neighbors: int = 10) -> None:
+        self.sample, self.embeddings = sample, embeddings
+        graph = kneighbors_graph(self.embeddings, min(num_neighbors, len(sample) - 1), metric="cosine")
         self.graph = graph + graph.T
 
     def __call__(self, clusters: np.ndarray) -> float:
-        """Score of an assignment, `(num_documents,)`, from -2 to 2; -2 where all sampled documents are in one cluster.
+        """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.
 
-        Where every sampled document is a cluster of its own, it is -2 too.
+        It is -2 where the sampled documents are all in one cluster, or each in one of its own.
         """
         names, clusters = np.unique(clusters[self.sample], return_inverse=True)
         if not 1 < len(names) < len(clusters):
@@ -247,16 +250,16 @@ def consensus(embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_p
     return clusters[parts.ravel()]
 
 
-def find_start(fused: np.ndarray, num_clusters: int, seed: int, progress: bool = False) -> Start:
-    """The best start of two kinds of clusters, by `ClusterScore`.
+def find_start(fused: np.ndarray, num_clusters: int, seed: int, score: ClusterScore, progress: bool = False) -> Start:
+    """The better start of two kinds of clusters.
 
     Args:
         fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`fuse`).
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of all that is random.
+        score (`ClusterScore`): What makes one better, in the same space.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    score = ClusterScore(fused, seed)
     runs = []
     for restart in trange(10, desc="Finding the start", disable=not progress):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)

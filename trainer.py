@@ -9,11 +9,11 @@ over the whole training set, keyed by the document's `index`, so that it depends
 batch is split over accumulation steps and processes.
 """
 
-import copy
 import logging
 import os
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,18 +25,23 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import SaveStrategy, TrainOutput
+from transformers.trainer_utils import TrainOutput
 
 from arguments import ClusteringTrainingArguments
-from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
+from callbacks import RefreshTargets
+from clustering import calibrate_alpha, changed_fraction, cluster_shares, fused_assignment, target_distribution
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
+from guard import Guard
+from start import ClusterScore, cluster_means, draw_sample, find_start, fuse, kmeans, lexical_view
+from warmup import warm_up_mlm_head
 
 
 logger = logging.getLogger(__name__)
 
 STATE_NAME = "clustering_state.safetensors"
+GUARD_NAME = "guard.safetensors"
 
 
 class ClusterPrediction(NamedTuple):
@@ -75,31 +80,6 @@ def find_last_checkpoint(output_dir: str) -> str:
     if not whole:
         raise ValueError(f"There is no checkpoint to resume from in '{output_dir}'.")
     return str(max(whole, key=lambda path: int(path.name.split("-")[1])))
-
-
-class RefreshTargets(TrainerCallback):
-    """Computes the target anew at every epoch or every few steps, logs it, and stops training when nothing moves."""
-
-    def __init__(self, trainer: "ClusteringTrainer") -> None:
-        self.trainer = trainer
-        self.every = 0
-
-    def on_train_begin(
-        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        steps_an_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
-        self.every = steps_an_epoch if args.target_update == "epoch" else int(args.target_update)
-
-    def on_step_end(
-        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        if state.global_step % self.every == 0:
-            should_log = control.should_log
-            changed = self.trainer.refresh()
-            control.should_log = should_log  # the refresh's own log line has reset it
-            if changed < args.stop_tolerance:
-                logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)
-                control.should_training_stop = True
 
 
 class ClusteringTrainer(Trainer):
@@ -155,6 +135,7 @@ class ClusteringTrainer(Trainer):
         self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
+        self.guard = None  # keeps the best state
         self._documents_in_update = None
         self._updates_to_log = 0
         self._loss_parts = {}  # sums since the last log line
@@ -183,46 +164,90 @@ class ClusteringTrainer(Trainer):
         else:
             self._make_start()
             if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
-                self.warm_up_mlm_head()
+                warm_up_mlm_head(self.model, self.args, self.data_collator, self.train_dataset, self.processing_class)
         self.model.config.mlm_head_is_fresh = False
         start_runtime = time.perf_counter() - started
         output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+        self._keep_best()
         output.metrics["start_runtime"] = round(start_runtime, 4)
+        output.metrics["cluster_score"] = self.guard.best_score
         return output
 
     def _make_start(self) -> None:
-        embeddings = self.encode(self.train_dataset)
-        centroids = self.model.cluster_head.centroids
-        baseline = kmeans(embeddings, len(centroids), self.args.seed, progress=self._shows_progress)
-        # The main process decides, should rounding have led the others elsewhere.
-        self.kmeans_clusters, start = (broadcast(torch.from_numpy(a).to(self.args.device)) for a in baseline)
-        if self.args.init is not None or not self.model.has_clusters:
-            centroids.data.copy_(start)
+        embeddings, head = self.encode(self.train_dataset), self.model.cluster_head
+        num_clusters, config = len(head.centroids), self.model.config
+        fused = fuse(embeddings, self.lexical_view)
+        sample = draw_sample(len(fused), self.args.seed)
+        score = ClusterScore(sample, fused[sample])
+        keeps_clusters = self.args.init is None and self.model.has_clusters
+        clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
+        if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
+            clusters[:], _ = kmeans(embeddings, num_clusters, self.args.seed, progress=self._shows_progress)
+            if not keeps_clusters and self.args.init != "kmeans":
+                start = find_start(fused, num_clusters, self.args.seed, score, self._shows_progress)
+                scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
+                logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
+                clusters[1] = start.clusters
+        self.kmeans_clusters, self.start_clusters = broadcast(torch.from_numpy(clusters).to(self.args.device))
+        if not keeps_clusters:
+            means = cluster_means(embeddings, self.start_clusters.cpu().numpy(), num_clusters)
+            head.centroids.data.copy_(torch.from_numpy(means))
+        if config.alpha is None:
+            centroids = head.centroids.detach().cpu()
+            config.alpha = calibrate_alpha(torch.from_numpy(embeddings), centroids, config.kernel)
+            logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
         q = self.assign(embeddings)
-        self.start_clusters = q.argmax(dim=1)
-        self.prior = cluster_shares(self.start_clusters, len(centroids)) if self.args.size_prior == "start" else None
-        self._set_targets(q)
+        if keeps_clusters:
+            self.start_clusters = q.argmax(dim=1)
+        self.prior = cluster_shares(self.start_clusters, num_clusters) if self.args.size_prior == "start" else None
+        self._set_targets(embeddings, q, self.start_clusters)
+        self.guard = Guard(score, self.clusters, num_clusters)
+        self.guard.judge(self.model, self.clusters, step=0)
+
+    @cached_property
+    def lexical_view(self) -> np.ndarray:
+        """What the words of the training set say, `(num_documents, num_components)`; nothing where it is not used."""
+        if not self.args.lexical_teacher and self.args.init == "kmeans":
+            return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
+        special = set(self.processing_class.all_special_ids)
+        documents = [[token for token in ids if token not in special] for ids in self.train_dataset["input_ids"]]
+        return lexical_view(documents, self.args.seed)
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
         before = self.clusters
-        q = self.assign(self.encode(self.train_dataset))
-        self._set_targets(q)
-        changed = changed_fraction(before, self.clusters)
+        embeddings = self.encode(self.train_dataset)
+        q = self.assign(embeddings)
+        self._set_targets(embeddings, q, q.argmax(dim=1))
+        score = self.guard.judge(self.model, self.clusters, self.state.global_step)
         sizes = torch.bincount(self.clusters, minlength=q.shape[1])
+        changed = changed_fraction(before, self.clusters)
         self.log(
             {
                 "changed": changed,
                 "mean_probability": q.max(dim=1).values.mean().item(),
                 "smallest_cluster": sizes.min().item(),
                 "largest_cluster": sizes.max().item(),
+                "cluster_score": score,
             }
         )
         return changed
 
-    def _set_targets(self, q: torch.Tensor) -> None:
+    def _set_targets(self, embeddings: np.ndarray, q: torch.Tensor, clusters: torch.Tensor) -> None:
+        """The p table, from the teacher's view of `clusters` or from q itself."""
         self.clusters = q.argmax(dim=1)
+        if self.args.lexical_teacher:
+            fused = fuse(embeddings, self.lexical_view)
+            prior = cluster_shares(clusters, q.shape[1]) if self.prior is None else self.prior
+            q = torch.from_numpy(fused_assignment(fused, clusters.cpu().numpy(), prior.cpu().numpy())).to(q.device)
         self.targets = target_distribution(q, self.prior)
+
+    def _keep_best(self) -> None:
+        """End with the weights whose clusters scored best."""
+        if self.guard.judged_step != self.state.global_step:
+            self.refresh()
+        if self.guard.best_step != self.state.global_step:
+            self.guard.restore(self.model)
 
     @property
     def _shows_progress(self) -> bool:
@@ -345,29 +370,6 @@ class ClusteringTrainer(Trainer):
             optimizer.add_param_group(own)
         return optimizer
 
-    def warm_up_mlm_head(self) -> float:
-        """Train a new masked-LM head alone, the encoder and what is tied to it being frozen; return the mean loss.
-
-        Its gradients would otherwise be noise to the encoder for the first few hundred steps.
-        """
-        head = {id(parameter) for parameter in self.model.mlm_head_parameters()}
-        frozen = [p for p in self.model.parameters() if p.requires_grad and id(p) not in head]
-        args = copy.copy(self.args)
-        args.num_train_epochs, args.max_steps = self.args.mlm_head_warmup_epochs, -1
-        args.learning_rate = self.args.mlm_head_warmup_learning_rate
-        args.save_strategy, args.push_to_hub, args.report_to = SaveStrategy.NO, False, []
-        for parameter in frozen:
-            parameter.requires_grad_(False)
-        logger.info("Warming up the masked-LM head, which the checkpoint came without.")
-        trainer = _HeadWarmUp(
-            self.model, args, self.data_collator, self.train_dataset, processing_class=self.processing_class
-        )
-        try:
-            return trainer.train().training_loss
-        finally:
-            for parameter in frozen:
-                parameter.requires_grad_(True)
-
     # What a checkpoint needs to go on
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -377,6 +379,7 @@ class ClusteringTrainer(Trainer):
             names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
             save_file(state, os.path.join(output_dir, STATE_NAME))
+            self.guard.save(os.path.join(output_dir, GUARD_NAME))
 
     def _load_clustering_state(self, checkpoint: str) -> None:
         path = os.path.join(checkpoint, STATE_NAME)
@@ -390,11 +393,4 @@ class ClusteringTrainer(Trainer):
             )
         for name, tensor in state.items():
             setattr(self, name, tensor)
-
-
-class _HeadWarmUp(Trainer):
-    """The stock Trainer on the masked-LM loss alone; the targets' `index` is not for it."""
-
-    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **kwargs: Any) -> Any:
-        inputs.pop("index")
-        return super().compute_loss(model, inputs, *args, **kwargs)
+        self.guard = Guard.load(os.path.join(checkpoint, GUARD_NAME))

@@ -1,0 +1,39 @@
+"""What happens between steps: targets computed anew, and an end where nothing moves or clusters collapse."""
+
+import logging
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from arguments import ClusteringTrainingArguments
+
+
+logger = logging.getLogger(__name__)
+
+
+class RefreshTargets(TrainerCallback):
+    """Computes the target anew at every epoch or every few steps, logs it, and stops training when nothing moves."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer = trainer
+        self.every = 0
+
+    def on_train_begin(
+        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        steps_an_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
+        self.every = steps_an_epoch if args.target_update == "epoch" else int(args.target_update)
+
+    def on_step_end(
+        self, args: ClusteringTrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step % self.every:
+            return
+        should_log = control.should_log
+        changed = self.trainer.refresh()
+        control.should_log = should_log  # the refresh's own log line has reset it
+        if self.trainer.guard.collapsed:
+            control.should_training_stop = True
+        elif changed < args.stop_tolerance:
+            logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)
+            control.should_training_stop = True

@@ -41,7 +41,7 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
-        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
+        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number or auto")):
             value = getattr(self, name)
             if value == "auto" and name == "alpha":
                 continue

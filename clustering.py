@@ -14,18 +14,18 @@ from modeling_bert_cluster import soft_assignment
 from start import cluster_means
 
 
-def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.9) -> float:
+def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7) -> float:
     """Degrees of freedom at which the mean over the documents of the largest q is `confidence`.
 
     As t-SNE fixes its kernel's perplexity: at a given alpha, q may be uniform for one encoder and all but hard for the
-    next. Where no alpha from 0.01 to 10,000 reaches it, as `"divide"` does not on embeddings of unit length, the
-    nearest is taken.
+    next. Where no alpha from 0.01 to 10,000 reaches it, as mostly with `"divide"` on embeddings of unit length, the one
+    that comes nearest is taken.
 
     Args:
         embeddings (`torch.Tensor` of shape `(num_documents, hidden_size)`): Document embeddings z.
         centroids (`torch.Tensor` of shape `(num_clusters, hidden_size)`): Centroids r.
         kernel (`str`): `"multiply"` or `"divide"`, as in `soft_assignment`.
-        confidence (`float`, *optional*, defaults to 0.9): The mean to reach, in (1 / num_clusters, 1).
+        confidence (`float`, *optional*, defaults to 0.7): The mean to reach, in (1 / num_clusters, 1).
     """
 
     def miss(log_alpha: float) -> float:

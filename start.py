@@ -183,22 +183,26 @@ def anneal(
     return weights.argmax(axis=1)
 
 
-def refine(embeddings: np.ndarray, clusters: np.ndarray, num_rounds: int = 5, shrinkage: float = 0.1) -> np.ndarray:
+def refine(embeddings: np.ndarray, clusters: np.ndarray, num_rounds: int = 5, shrinkage: float = 0.4) -> np.ndarray:
     """k-means in the space of the clusters' own linear discriminants, in turns (Ding & Li, ICML 2007).
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
         clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, numbered from 0, none empty.
         num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a cluster is not taken.
-        shrinkage (`float`, *optional*, defaults to 0.1): Of the covariance within clusters, to a sphere.
+        shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
 
     Returns:
         `np.ndarray` of shape `(num_documents,)`: Cluster of each document, none empty.
     """
     num_clusters = clusters.max() + 1
+    if len(clusters) == num_clusters:
+        return clusters
     for _ in range(num_rounds):
         discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
-        projected = normalize(discriminants.transform(embeddings))
+        projected = discriminants.transform(embeddings)
+        if num_clusters > 2:  # by angle, as everywhere; a line has none
+            projected = normalize(projected - projected.mean(axis=0))
         means = cluster_means(projected, clusters, num_clusters)
         refined = KMeans(num_clusters, init=means, n_init=1).fit_predict(projected)
         if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:

@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.cluster import KMeans
 
-from clustering import changed_fraction, cluster_shares, kmeans, target_distribution
-
-
-def test_kmeans_is_scikit_learns_with_as_many_restarts():
-    embeddings = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
-    clusters, centroids = kmeans(embeddings, num_clusters=9, seed=3)
-    reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
-    np.testing.assert_array_equal(clusters, reference.labels_)
-    np.testing.assert_array_equal(centroids, reference.cluster_centers_)
+from clustering import (
+    calibrate_alpha,
+    changed_fraction,
+    cluster_shares,
+    fused_assignment,
+    has_collapsed,
+    target_distribution,
+)
+from modeling_bert_cluster import soft_assignment
 
 
 def test_target_by_hand():
@@ -55,3 +54,47 @@ def test_shares_count_empty_clusters():
 def test_changed_fraction():
     assert changed_fraction(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2])) == 0
     assert changed_fraction(torch.tensor([0, 1, 2, 3]), torch.tensor([1, 1, 2, 0])) == 0.5
+
+
+@pytest.fixture
+def two_groups() -> tuple[np.ndarray, np.ndarray]:
+    """12 and 5 directions around two axes of the sphere, and which axis is which."""
+    generator, groups = np.random.default_rng(0), np.repeat([0, 1], [12, 5])
+    points = np.eye(7)[groups] + 0.1 * generator.normal(size=(17, 7))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.9])
+def test_alpha_is_fitted_to_the_confidence(two_groups, confidence):
+    embeddings, groups = two_groups
+    centroids = torch.from_numpy(np.stack([embeddings[groups == group].mean(axis=0) for group in (0, 1)]))
+    embeddings = torch.from_numpy(embeddings)
+    alpha = calibrate_alpha(embeddings, centroids, "multiply", confidence)
+    q = soft_assignment(embeddings, centroids, alpha, "multiply").exp()
+    assert q.max(dim=1).values.mean().item() == pytest.approx(confidence, abs=0.01)
+
+
+def test_alpha_that_cannot_reach_the_confidence_comes_as_near_as_it_can():
+    """Distances² 1 and 2: divided by alpha, the kernel is never sharper than e^-1/2 : e^-1, which is 0.62 to 0.38."""
+    embeddings, centroids = torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    alpha = calibrate_alpha(embeddings, centroids, "divide")
+    confidence = soft_assignment(embeddings, centroids, alpha, "divide").exp().max().item()
+    assert confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.005)
+
+
+def test_teacher_finds_the_groups_from_bent_clusters(two_groups):
+    embeddings, groups = two_groups
+    clusters = groups.copy()
+    clusters[[0, 12]] = clusters[[12, 0]]
+    q = fused_assignment(embeddings, clusters, np.array([12, 5]) / 17)
+    np.testing.assert_allclose(q.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(q.argmax(axis=1), groups)
+
+
+def test_collapse():
+    start = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
+    assert not has_collapsed(start, start, num_clusters=3)
+    assert not has_collapsed(start, start, num_clusters=4)  # the fourth was empty from the first
+    assert has_collapsed(start, start.clamp(max=1), num_clusters=3)
+    swallowed = torch.tensor([0] * 8 + [1, 2])
+    assert has_collapsed(start, swallowed, num_clusters=3)

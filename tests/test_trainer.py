@@ -309,8 +309,6 @@ def test_workers_do_not_change_the_result(make_trainer):
     "arguments, message",
     [
         ({"init": "random"}, "init='random'"),
-        ({"init": "auto"}, "not available yet"),
-        ({"lexical_teacher": True}, "not available yet"),
         ({"size_prior": "equal"}, "size_prior='equal'"),
         ({"target_update": "0"}, "target_update='0'"),
         ({"target_update": "often"}, "target_update='often'"),

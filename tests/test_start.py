@@ -1,0 +1,146 @@
+"""Starts of the clusters, on data whose clusters are known."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+
+from start import (
+    ClusterScore,
+    anneal,
+    cluster_means,
+    consensus,
+    draw_sample,
+    find_start,
+    fuse,
+    kmeans,
+    lexical_view,
+    over_cluster,
+    refine,
+)
+
+
+def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Directions around as many axes as there are sizes, and the number of their axis."""
+    generator, groups = np.random.default_rng(seed), np.repeat(np.arange(len(sizes)), sizes)
+    points = np.eye(width)[groups] + spread * generator.normal(size=(len(groups), width))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+
+
+def test_kmeans_is_scikit_learns_with_as_many_restarts():
+    embeddings = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
+    clusters, centroids = kmeans(embeddings, num_clusters=9, seed=3)
+    reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
+    np.testing.assert_array_equal(clusters, reference.labels_)
+    np.testing.assert_array_equal(centroids, reference.cluster_centers_)
+
+
+def test_cluster_means_of_an_empty_cluster_are_zero():
+    means = cluster_means(np.ones((3, 2)), np.array([0, 0, 2]), num_clusters=3)
+    np.testing.assert_array_equal(means, [[1, 1], [0, 0], [1, 1]])
+
+
+def test_lexical_view_joins_documents_that_share_rare_tokens():
+    documents = [[1, 2, 3], [1, 2, 3, 9], [7, 8, 9], [7, 8], [4, 5, 6], [4, 5, 6]]
+    view = lexical_view(documents, seed=0)
+    assert view.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
+    similarity = view @ view.T
+    assert similarity[0, 1] > similarity[0, 2] and similarity[2, 3] > similarity[2, 4]
+
+
+@pytest.mark.parametrize("documents", [[[1], [2], [3]], [[], [], []], [[1], [1], [1]]])
+def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
+    assert lexical_view(documents, seed=0).shape == (3, 0)
+
+
+def test_fuse_has_unit_rows_and_the_weight_asked_for():
+    fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
+    np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
+    assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]
+
+
+def test_score_of_right_clusters_is_the_best():
+    embeddings, groups = make_groups([30, 20, 10], spread=0.1)
+    sample = draw_sample(len(groups), seed=0)
+    score = ClusterScore(sample, embeddings[sample], num_neighbors=5)
+    assert score(groups) > score(groups.clip(max=1))
+    assert score(groups) > score(np.random.default_rng(0).permutation(groups))
+    assert score(np.zeros_like(groups)) == score(np.arange(len(groups))) == -2
+
+
+def test_score_is_modularity_plus_silhouette():
+    """Two pairs, each document linked to its twin: half of all links lie in either, Q = 1 - (1/4 + 1/4)."""
+    embeddings = np.array([[1.0, 0.0], [0.99, 0.1], [0.0, 1.0], [0.1, 0.99]])
+    clusters = np.array([0, 0, 1, 1])
+    score = ClusterScore(np.arange(4), embeddings, num_neighbors=1)
+    assert score(clusters) == pytest.approx(0.5 + silhouette_score(embeddings, clusters, metric="cosine"))
+
+
+def test_sample_is_seeded_and_bounded():
+    sample = draw_sample(9000, seed=1)
+    assert len(np.unique(sample)) == 5000 and sample.max() < 9000
+    np.testing.assert_array_equal(sample, draw_sample(9000, seed=1))
+    np.testing.assert_array_equal(draw_sample(7, seed=1), np.arange(7))
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_annealing_mends_a_bent_start_also_in_a_narrow_cone(shift):
+    embeddings, groups = make_groups([40, 40, 40], spread=0.1)
+    embeddings = embeddings + shift * np.eye(24, dtype=np.float32)[23]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    bent = np.where(np.random.default_rng(0).random(120) < 0.3, (groups + 1) % 3, groups)
+    assert adjusted_rand_score(groups, anneal(embeddings, bent, 3)) == 1
+
+
+def test_refining_follows_the_directions_that_part_clusters():
+    """Two groups a small step apart in one direction, with a wide spread in the others: k-means cannot see them."""
+    generator, groups = np.random.default_rng(0), np.repeat([0, 1], 100)
+    points = generator.normal(size=(200, 6)) * [0.05, 1, 1, 1, 1, 1] + groups[:, None] * [0.6, 0, 0, 0, 0, 0]
+    bent = np.where(generator.random(200) < 0.25, 1 - groups, groups)
+    assert adjusted_rand_score(groups, refine(points, bent)) > 0.95
+    assert adjusted_rand_score(groups, KMeans(2, n_init=3, random_state=0).fit_predict(points)) < 0.2
+
+
+def test_over_clustering_keeps_clusters_of_unequal_size():
+    sizes = [150, 40, 8, 5, 3]
+    embeddings, groups = make_groups(sizes, spread=0.15)
+    clusters = over_cluster(embeddings, len(sizes), seed=0)
+    assert adjusted_rand_score(groups, clusters) > 0.98
+    assert adjusted_rand_score(groups, clusters) > adjusted_rand_score(groups, kmeans(embeddings, 5, seed=0)[0])
+
+
+def test_consensus_is_what_most_runs_say():
+    embeddings, groups = make_groups([6, 6], spread=0.1)
+    astray = 1 - groups
+    astray[:3] = 1
+    odd = np.arange(12) % 2
+    clusters = consensus(embeddings, np.stack([groups, 1 - groups, astray, groups, odd], axis=1), num_clusters=2)
+    assert adjusted_rand_score(groups, clusters) == 1
+
+
+def test_consensus_gives_the_rarest_patterns_to_their_nearest():
+    embeddings, groups = make_groups([20, 20], spread=0.1)
+    runs = np.stack([groups, groups], axis=1)
+    runs[0] = [0, 1]
+    assert adjusted_rand_score(groups, consensus(embeddings, runs, num_clusters=2, max_parts=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "spread", "name"), [([60] * 4, 0.25, "annealed"), ([200, 30, 20, 4, 4, 4], 0.15, "over-clustered")]
+)
+def test_start_suits_the_sizes(sizes, spread, name):
+    embeddings, groups = make_groups(sizes, spread)
+    score = ClusterScore(np.arange(len(groups)), embeddings)
+    start = find_start(embeddings, len(sizes), seed=0, score=score)
+    assert start.name == name and start.scores[name] == max(start.scores.values())
+    assert adjusted_rand_score(groups, start.clusters) > 0.9
+    again = find_start(embeddings, len(sizes), seed=0, score=score)
+    np.testing.assert_array_equal(start.clusters, again.clusters)
+
+
+@pytest.mark.parametrize("num_clusters", [2, 11, 12])
+def test_start_of_hardly_more_documents_than_clusters(num_clusters):
+    embeddings, _ = make_groups([6, 6], spread=0.3)
+    start = find_start(embeddings, num_clusters, seed=0, score=ClusterScore(np.arange(12), embeddings))
+    assert sorted(set(start.clusters)) == list(range(num_clusters))

@@ -150,6 +150,13 @@ class ClusteringTrainingArguments(TrainingArguments):
     )
     mlm_head_warmup_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of that warm-up."})
     centroid_learning_rate: float = field(default=1e-3, metadata={"help": "Learning rate of the centroids."})
+    keep_best: bool = field(
+        default=True,
+        metadata={
+            "help": "End with the weights whose clusters score best, by a score without gold classes; a collapse ends "
+            "training and is undone."
+        },
+    )
     stop_tolerance: float = field(
         default=0.001,
         metadata={"help": "Training stops once fewer than this share of the documents changed cluster in a refresh."},

@@ -32,7 +32,7 @@ class RefreshTargets(TrainerCallback):
         should_log = control.should_log
         changed = self.trainer.refresh()
         control.should_log = should_log  # the refresh's own log line has reset it
-        if self.trainer.guard.collapsed:
+        if args.keep_best and self.trainer.guard.collapsed:
             control.should_training_stop = True
         elif changed < args.stop_tolerance:
             logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)

@@ -35,12 +35,12 @@ class Guard:
         self.best_weights: dict[str, torch.Tensor] = {}
 
     def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
-        """Score the clusters `(num_documents,)` of a step; keep the model's weights if there were none better."""
+        """Score the clusters `(num_documents,)` of a step; keep the model's weights if none were better."""
         score, self.judged_step = self.score(clusters.cpu().numpy()), step
         self.collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
         if self.collapsed:
-            logger.warning("The clusters collapsed: one is empty, or one swallows the others. This will be undone.")
-        elif score > self.best_score:
+            logger.warning("The clusters have collapsed: one is empty, or one has swallowed half of the others.")
+        elif score >= self.best_score:
             self.best_score, self.best_step = score, step
             self.best_weights = {name: weight.detach().cpu().clone() for name, weight in model.named_parameters()}
         return score

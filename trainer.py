@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -135,7 +134,8 @@ class ClusteringTrainer(Trainer):
         self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
-        self.guard = None  # keeps the best state
+        self.lexical = None  # (num_documents, num_components), what the words alone say
+        self.guard = None  # keeps the best weights
         self._documents_in_update = None
         self._updates_to_log = 0
         self._loss_parts = {}  # sums since the last log line
@@ -168,7 +168,8 @@ class ClusteringTrainer(Trainer):
         self.model.config.mlm_head_is_fresh = False
         start_runtime = time.perf_counter() - started
         output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
-        self._keep_best()
+        if self.args.keep_best:
+            self._keep_best()
         output.metrics["start_runtime"] = round(start_runtime, 4)
         output.metrics["cluster_score"] = self.guard.best_score
         return output
@@ -176,7 +177,8 @@ class ClusteringTrainer(Trainer):
     def _make_start(self) -> None:
         embeddings, head = self.encode(self.train_dataset), self.model.cluster_head
         num_clusters, config = len(head.centroids), self.model.config
-        fused = fuse(embeddings, self.lexical_view)
+        self.lexical = torch.from_numpy(self._lexical_view())
+        fused = fuse(embeddings, self.lexical.numpy())
         sample = draw_sample(len(fused), self.args.seed)
         score = ClusterScore(sample, fused[sample])
         keeps_clusters = self.args.init is None and self.model.has_clusters
@@ -204,9 +206,7 @@ class ClusteringTrainer(Trainer):
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
 
-    @cached_property
-    def lexical_view(self) -> np.ndarray:
-        """What the words of the training set say, `(num_documents, num_components)`; nothing where it is not used."""
+    def _lexical_view(self) -> np.ndarray:
         if not self.args.lexical_teacher and self.args.init == "kmeans":
             return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
         special = set(self.processing_class.all_special_ids)
@@ -237,7 +237,7 @@ class ClusteringTrainer(Trainer):
         """The p table, from the teacher's view of `clusters` or from q itself."""
         self.clusters = q.argmax(dim=1)
         if self.args.lexical_teacher:
-            fused = fuse(embeddings, self.lexical_view)
+            fused = fuse(embeddings, self.lexical.cpu().numpy())
             prior = cluster_shares(clusters, q.shape[1]) if self.prior is None else self.prior
             q = torch.from_numpy(fused_assignment(fused, clusters.cpu().numpy(), prior.cpu().numpy())).to(q.device)
         self.targets = target_distribution(q, self.prior)
@@ -376,8 +376,9 @@ class ClusteringTrainer(Trainer):
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
         if _internal_call and self.args.should_save and self.targets is not None:
-            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior")
+            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "lexical")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+            state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
             save_file(state, os.path.join(output_dir, STATE_NAME))
             self.guard.save(os.path.join(output_dir, GUARD_NAME))
 
@@ -391,6 +392,7 @@ class ClusteringTrainer(Trainer):
                 f"'{checkpoint}' was written for {len(state['clusters'])} documents, there are now "
                 f"{len(self.train_dataset)}. Resume with the same texts."
             )
+        self.model.config.alpha = state.pop("alpha").item()
         for name, tensor in state.items():
             setattr(self, name, tensor)
         self.guard = Guard.load(os.path.join(checkpoint, GUARD_NAME))

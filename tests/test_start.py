@@ -93,13 +93,14 @@ def test_annealing_mends_a_bent_start_also_in_a_narrow_cone(shift):
     assert adjusted_rand_score(groups, anneal(embeddings, bent, 3)) == 1
 
 
-def test_refining_follows_the_directions_that_part_clusters():
-    """Two groups a small step apart in one direction, with a wide spread in the others: k-means cannot see them."""
-    generator, groups = np.random.default_rng(0), np.repeat([0, 1], 100)
-    points = generator.normal(size=(200, 6)) * [0.05, 1, 1, 1, 1, 1] + groups[:, None] * [0.6, 0, 0, 0, 0, 0]
-    bent = np.where(generator.random(200) < 0.25, 1 - groups, groups)
-    assert adjusted_rand_score(groups, refine(points, bent)) > 0.95
-    assert adjusted_rand_score(groups, KMeans(2, n_init=3, random_state=0).fit_predict(points)) < 0.2
+@pytest.mark.parametrize("num_clusters", [2, 3])
+def test_refining_follows_the_directions_that_part_clusters(num_clusters):
+    """Small steps apart in a few directions, a wide spread in the others: k-means cannot see such groups."""
+    generator, groups = np.random.default_rng(0), np.repeat(np.arange(num_clusters), 150)
+    points = generator.normal(size=(len(groups), 9)) * [*[0.05] * 3, *[0.6] * 6] + 0.5 * np.eye(9)[groups]
+    bent = np.where(generator.random(len(groups)) < 0.2, (groups + 1) % num_clusters, groups)
+    assert adjusted_rand_score(groups, refine(points, bent, shrinkage=0.05)) > 0.95
+    assert adjusted_rand_score(groups, KMeans(num_clusters, n_init=3, random_state=0).fit_predict(points)) < 0.2
 
 
 def test_over_clustering_keeps_clusters_of_unequal_size():

@@ -15,6 +15,7 @@ from data import ClusteringCollator, tokenize
 from metrics import clustering_accuracy
 from modeling_bert_cluster import BertForClustering
 from trainer import ClusteringTrainer, ClusteringTrainingArguments, find_last_checkpoint
+from warmup import warm_up_mlm_head
 
 
 class FixedMasks(ClusteringCollator):
@@ -62,7 +63,13 @@ def logged(trainer, name) -> list[float]:
 
 def test_loss_of_an_update_by_hand(make_trainer, corpus):
     trainer = make_trainer(
-        texts=corpus[0][:11], fixed_masks=True, max_steps=1, mlm_weight=0.5, clustering_weight=2.0, logging_steps=1
+        texts=corpus[0][:11],
+        lexical_teacher=False,
+        fixed_masks=True,
+        max_steps=1,
+        mlm_weight=0.5,
+        clustering_weight=2.0,
+        logging_steps=1,
     )
     trainer._make_start()
     p = target_distribution(trainer.assign(trainer.encode(trainer.train_dataset)), trainer.prior)
@@ -95,6 +102,7 @@ def test_accumulation_gives_the_update_of_the_big_batch(make_trainer, corpus, ba
             centroid_learning_rate=0.5,
             max_grad_norm=0,
             logging_steps=1,
+            keep_best=False,
             train_sampling_strategy="sequential",
             **arguments,
         )
@@ -112,7 +120,7 @@ def test_accumulation_gives_the_update_of_the_big_batch(make_trainer, corpus, ba
 
 
 def test_every_parameter_moves_and_p_carries_no_gradient(make_trainer):
-    trainer = make_trainer(num_train_epochs=1)
+    trainer = make_trainer(num_train_epochs=1, keep_best=False)
     trainer._make_start()
     before = parameters(trainer)  # centroids included, after the start
     trainer.train()
@@ -169,7 +177,9 @@ def test_new_head_is_warmed_up_alone(make_trainer, headless_dir):
     before = parameters(trainer)
     head = {id(parameter) for parameter in trainer.model.mlm_head_parameters()}
     moving = {name for name, parameter in trainer.model.named_parameters() if id(parameter) in head}
-    trainer.warm_up_mlm_head()
+    warm_up_mlm_head(
+        trainer.model, trainer.args, trainer.data_collator, trainer.train_dataset, trainer.processing_class
+    )
     moved = {name for name, parameter in parameters(trainer).items() if not torch.equal(before[name], parameter)}
     assert moved == moving and moved
     assert all(parameter.requires_grad for parameter in trainer.model.parameters())
@@ -254,7 +264,7 @@ def test_a_model_with_clusters_keeps_them_unless_told_to_start_anew(make_trainer
     first.train()
     first.save_model(tmp_path / "model")
     centroids = first.model.cluster_head.centroids.detach()
-    for init, kept in ((None, True), ("kmeans", False)):
+    for init, kept in ((None, True), ("auto", False), ("kmeans", False)):
         trainer = make_trainer(name=tmp_path / "model", init=init)
         trainer._make_start()
         assert torch.equal(trainer.model.cluster_head.centroids.detach(), centroids) == kept

@@ -18,8 +18,8 @@ def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: s
     """Degrees of freedom at which the mean over the documents of the largest q is `confidence`.
 
     As t-SNE fixes its kernel's perplexity: at a given alpha, q may be uniform for one encoder and all but hard for the
-    next. Where no alpha from 0.01 to 10,000 reaches it, as mostly with `"divide"` on embeddings of unit length, the one
-    that comes nearest is taken.
+    next. Where no alpha from 0.01 to 10,000 reaches it, as mostly with `"divide"` on embeddings of unit length, it is
+    the one that comes nearest.
 
     Args:
         embeddings (`torch.Tensor` of shape `(num_documents, hidden_size)`): Document embeddings z.

@@ -94,7 +94,7 @@ class ClusteringOutput(ModelOutput):
 
 
 class ClusterHead(nn.Module):
-    """Learnable centroids. They are all zero until a start has been made, and stay float32 in every dtype."""
+    """Learnable centroids, float32 in every dtype. Until a start is made they are zero, and q uniform at any alpha."""
 
     def __init__(self, config: BertClusterConfig) -> None:
         super().__init__()
@@ -102,8 +102,7 @@ class ClusterHead(nn.Module):
         self.centroids = nn.Parameter(torch.zeros(config.num_labels, config.hidden_size))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        alpha = self.config.alpha or 1.0  # before the start, q is uniform whatever it is
-        return soft_assignment(embeddings, self.centroids, alpha, self.config.kernel)
+        return soft_assignment(embeddings, self.centroids, self.config.alpha or 1.0, self.config.kernel)
 
 
 class BertForClustering(PreTrainedModel):

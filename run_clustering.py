@@ -186,7 +186,7 @@ def write_predictions(trainer: ClusteringTrainer, documents: Documents, num_proc
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
     """Say what happens on the main process, and warnings alone of the libraries."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("trainer", "modeling_bert_cluster"):
+    for name in ("trainer", "callbacks", "guard", "warmup", "modeling_bert_cluster"):
         logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 

@@ -22,10 +22,11 @@ ROOT = Path(__file__).parent.parent
 SCORES = ("accuracy", "nmi", "ari", "purity")
 STAGES = {"kmeans": "k-means", "init": "start", "eval": "result"}
 SETTINGS = {
-    "default": ["--init", "kmeans", "--alpha", "10", "--kernel", "multiply"],
+    "default": [],
     # Huang et al. (2020); the learning rate is that of their experiments with BERT.
     "paper": ["--init", "kmeans", "--alpha", "1", "--kernel", "divide", "--normalize_embeddings", "false"]
-    + ["--size_prior", "uniform", "--mlm_weight", "1", "--mlm_head_warmup_epochs", "0"]
+    + ["--size_prior", "uniform", "--lexical_teacher", "false", "--keep_best", "false", "--mlm_weight", "1"]
+    + ["--mlm_head_warmup_epochs", "0"]
     + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5"],
 }
 

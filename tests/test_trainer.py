@@ -138,6 +138,37 @@ def test_topics_are_found(make_trainer, corpus):
     assert final > 0.9 and final >= start
 
 
+def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
+    """At such a rate the centroids fly apart, and one takes all documents."""
+    ruin = {"num_train_epochs": 3, "centroid_learning_rate": 30.0, "logging_steps": 1}
+    trainer = make_trainer(**ruin)
+    trainer.train()
+    sizes = torch.bincount(torch.from_numpy(trainer.predict(trainer.train_dataset).clusters), minlength=3)
+    assert sizes.tolist() == torch.bincount(trainer.guard.first_clusters, minlength=3).tolist()
+    assert trainer.state.global_step == 6 and "collapsed" in caplog.text  # after the first epoch
+    ruined = make_trainer(keep_best=False, **ruin)
+    ruined.train()
+    assert len(np.unique(ruined.predict(ruined.train_dataset).clusters)) < 3
+
+
+def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
+    trainer = make_trainer()
+    assert trainer.model.config.alpha is None
+    with caplog.at_level("INFO"):
+        trainer._make_start()
+    assert "annealed 1." in caplog.text and "over-clustered 1." in caplog.text and "alpha" in caplog.text
+    q = trainer.assign(trainer.encode(trainer.train_dataset))
+    assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
+
+
+def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path):
+    model = BertForClustering.from_pretrained(encoder_dir, num_clusters=3, alpha=4)
+    model.save_pretrained(tmp_path / "model")
+    trainer = make_trainer(name=tmp_path / "model")
+    trainer._make_start()
+    assert trainer.model.config.alpha == 4
+
+
 def test_logs_both_losses_and_every_refresh(make_trainer):
     trainer = make_trainer(num_train_epochs=2, logging_steps=1, mlm_weight=0.3, clustering_weight=0.7)
     trainer.train()

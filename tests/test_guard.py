@@ -1,0 +1,69 @@
+"""The guard: which weights it keeps, how it puts them back, and that it survives saving."""
+
+import numpy as np
+import pytest
+import torch
+
+from guard import Guard
+from modeling_bert_cluster import BertForClustering
+from start import ClusterScore
+
+
+CLUSTERS = torch.tensor([0, 0, 0, 1, 1, 1])
+
+
+@pytest.fixture
+def model(encoder_dir) -> BertForClustering:
+    return BertForClustering.from_pretrained(encoder_dir, num_clusters=2)
+
+
+@pytest.fixture
+def guard() -> Guard:
+    embeddings = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0.2, 1]])
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return Guard(ClusterScore(np.arange(6), embeddings), CLUSTERS, num_clusters=2)
+
+
+def fill(model: BertForClustering, value: float) -> None:
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(value)
+
+
+def values(model: BertForClustering) -> set[float]:
+    return {value for parameter in model.parameters() for value in parameter.unique().tolist()}
+
+
+def test_the_best_weights_come_back(guard, model):
+    worse = torch.tensor([0, 0, 1, 1, 1, 0])
+    for step, (value, clusters) in enumerate([(0.5, worse), (1.5, CLUSTERS), (2.5, worse)]):
+        fill(model, value)
+        guard.judge(model, clusters, step)
+    assert guard.best_step == 1 and guard.judged_step == 2 and not guard.collapsed
+    guard.restore(model)
+    assert values(model) == {1.5}
+
+
+def test_of_equals_the_last_is_the_best(guard, model):
+    for step in range(3):
+        guard.judge(model, CLUSTERS, step)
+    assert guard.best_step == 2
+
+
+def test_a_collapse_is_never_the_best(guard, model, caplog):
+    guard.judge(model, torch.tensor([0, 0, 0, 0, 1, 1]), 0)
+    guard.judge(model, torch.zeros(6, dtype=torch.long), 1)
+    assert guard.collapsed and guard.best_step == 0
+    assert "collapsed" in caplog.text
+
+
+def test_a_saved_guard_is_the_same(guard, model, tmp_path):
+    fill(model, 1.5)
+    score = guard.judge(model, CLUSTERS, 7)
+    guard.save(tmp_path / "guard.safetensors")
+    again = Guard.load(tmp_path / "guard.safetensors")
+    assert (again.best_step, again.best_score, again.num_clusters) == (7, score, 2)
+    assert again.score(CLUSTERS.numpy()) == score
+    fill(model, 3.0)
+    again.restore(model)
+    assert values(model) == {1.5}

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 from modeling_bert_cluster import soft_assignment
-from start import cluster_means
+from start import cluster_means, discriminants
 
 
 def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7) -> float:
@@ -36,24 +36,21 @@ def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: s
     return float(np.exp(found.x))
 
 
-def fused_assignment(
-    fused: np.ndarray, clusters: np.ndarray, prior: np.ndarray, temperature: float = 0.04, num_rounds: int = 3
-) -> np.ndarray:
-    """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: a few rounds of soft k-means.
+def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int, temperature: float = 0.1) -> np.ndarray:
+    """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: what words make of the clusters.
+
+    It is the softmax of cosine / temperature to the clusters' means, in the space of their discriminants.
 
     Args:
         fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`start.fuse`).
-        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters, from which centroids are made.
-        prior (`np.ndarray` of shape `(num_clusters,)`): Shares of the clusters, which weigh in each round.
-        temperature (`float`, *optional*, defaults to 0.04): Of the softmax over cosines; the start's last one.
-        num_rounds (`int`, *optional*, defaults to 3): Rounds.
+        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters.
+        num_clusters (`int`): Number of clusters K; an empty one is far from every document.
+        temperature (`float`, *optional*, defaults to 0.1): Of the softmax.
     """
-    centroids = normalize(cluster_means(fused, clusters, len(prior)))
-    pull = temperature * np.log(prior.clip(min=0.1 / len(clusters)))
-    for _ in range(num_rounds):
-        weights = softmax((fused @ centroids.T + pull) / np.float32(temperature), axis=1)
-        centroids = normalize(weights.T @ fused)
-    return softmax(fused @ centroids.T / np.float32(temperature), axis=1)
+    projected = discriminants(fused, clusters)
+    cosines = projected @ normalize(cluster_means(projected, clusters, num_clusters)).T
+    cosines[:, np.bincount(clusters, minlength=num_clusters) == 0] = -1
+    return softmax(cosines / temperature, axis=1).astype(np.float32)
 
 
 def has_collapsed(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> bool:

@@ -183,26 +183,37 @@ def anneal(
     return weights.argmax(axis=1)
 
 
-def refine(embeddings: np.ndarray, clusters: np.ndarray, num_rounds: int = 5, shrinkage: float = 0.4) -> np.ndarray:
-    """k-means in the space of the clusters' own linear discriminants, in turns (Ding & Li, ICML 2007).
+def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4) -> np.ndarray:
+    """Embeddings in the space that parts the clusters best: shrunken linear discriminants, seen from the middle.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, numbered from 0, none empty.
-        num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a cluster is not taken.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, at least two of them.
         shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
 
     Returns:
-        `np.ndarray` of shape `(num_documents,)`: Cluster of each document, none empty.
+        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where each
+        document is a cluster of its own nothing parts them, and the directions are those of the embeddings.
     """
-    num_clusters = clusters.max() + 1
-    if len(clusters) == num_clusters:
-        return clusters
+    names, clusters = np.unique(clusters, return_inverse=True)
+    if len(names) == len(clusters):
+        return normalize(embeddings)
+    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
+    projected = analysis.transform(embeddings)
+    return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))
+
+
+def refine(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_rounds: int = 5) -> np.ndarray:
+    """k-means in the space of the clusters' own discriminants, in turns (Ding & Li, ICML 2007), `(num_documents,)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, none empty.
+        num_clusters (`int`): Number of clusters K.
+        num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a cluster is not taken.
+    """
     for _ in range(num_rounds):
-        discriminants = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
-        projected = discriminants.transform(embeddings)
-        if num_clusters > 2:  # by angle, as everywhere; a line has none
-            projected = normalize(projected - projected.mean(axis=0))
+        projected = discriminants(embeddings, clusters)
         means = cluster_means(projected, clusters, num_clusters)
         refined = KMeans(num_clusters, init=means, n_init=1).fit_predict(projected)
         if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
@@ -254,14 +265,23 @@ def consensus(embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_p
     return clusters[parts.ravel()]
 
 
-def find_start(fused: np.ndarray, num_clusters: int, seed: int, score: ClusterScore, progress: bool = False) -> Start:
-    """The better start of two kinds of clusters.
+def find_start(
+    fused: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: ClusterScore,
+    margin: float = 0.05,
+    progress: bool = False,
+) -> Start:
+    """The better start of two kinds of clusters: of any size where that is clearly better, else of like size.
 
     Args:
         fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`fuse`).
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of all that is random.
         score (`ClusterScore`): What makes one better, in the same space.
+        margin (`float`, *optional*, defaults to 0.05): Clusters of any size must cut what the others lack to the
+            perfect score of 2 by this share: near-ties were mostly corpora of equal classes.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     runs = []
@@ -270,9 +290,10 @@ def find_start(fused: np.ndarray, num_clusters: int, seed: int, score: ClusterSc
         annealed = anneal(fused, means.labels_, num_clusters)
         runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
     candidates = {
-        "annealed": refine(fused, max(runs, key=score)),
+        "annealed": refine(fused, max(runs, key=score), num_clusters),
         "over-clustered": over_cluster(fused, num_clusters, seed),
     }
     scores = {name: score(clusters) for name, clusters in candidates.items()}
-    best = max(scores, key=scores.get)
-    return Start(best, candidates[best].astype(np.int64), scores)
+    much_better = 2 - scores["over-clustered"] < (1 - margin) * (2 - scores["annealed"])
+    name = "over-clustered" if much_better else "annealed"
+    return Start(name, candidates[name].astype(np.int64), scores)

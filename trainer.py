@@ -30,7 +30,7 @@ from transformers.trainer_utils import TrainOutput
 
 from arguments import ClusteringTrainingArguments
 from callbacks import RefreshTargets
-from clustering import calibrate_alpha, changed_fraction, cluster_shares, fused_assignment, target_distribution
+from clustering import calibrate_alpha, changed_fraction, cluster_shares, target_distribution, teach
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
 from start import ClusterScore, cluster_means, draw_sample, find_start, fuse, kmeans, lexical_view
@@ -186,7 +186,7 @@ class ClusteringTrainer(Trainer):
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
             clusters[:], _ = kmeans(embeddings, num_clusters, self.args.seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
-                start = find_start(fused, num_clusters, self.args.seed, score, self._shows_progress)
+                start = find_start(fused, num_clusters, self.args.seed, score, progress=self._shows_progress)
                 scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
                 logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
                 clusters[1] = start.clusters
@@ -238,8 +238,7 @@ class ClusteringTrainer(Trainer):
         self.clusters = q.argmax(dim=1)
         if self.args.lexical_teacher:
             fused = fuse(embeddings, self.lexical.cpu().numpy())
-            prior = cluster_shares(clusters, q.shape[1]) if self.prior is None else self.prior
-            q = torch.from_numpy(fused_assignment(fused, clusters.cpu().numpy(), prior.cpu().numpy())).to(q.device)
+            q = torch.from_numpy(teach(fused, clusters.cpu().numpy(), q.shape[1])).to(q.device)
         self.targets = target_distribution(q, self.prior)
 
     def _keep_best(self) -> None:

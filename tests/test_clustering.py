@@ -8,9 +8,9 @@ from clustering import (
     calibrate_alpha,
     changed_fraction,
     cluster_shares,
-    fused_assignment,
     has_collapsed,
     target_distribution,
+    teach,
 )
 from modeling_bert_cluster import soft_assignment
 
@@ -82,13 +82,19 @@ def test_alpha_that_cannot_reach_the_confidence_comes_as_near_as_it_can():
     assert confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.005)
 
 
-def test_teacher_finds_the_groups_from_bent_clusters(two_groups):
+def test_teacher_mends_bent_clusters(two_groups):
     embeddings, groups = two_groups
     clusters = groups.copy()
     clusters[[0, 12]] = clusters[[12, 0]]
-    q = fused_assignment(embeddings, clusters, np.array([12, 5]) / 17)
+    q = teach(embeddings, clusters, num_clusters=3)
     np.testing.assert_allclose(q.sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_array_equal(q.argmax(axis=1), groups)
+    assert q[:, 2].max() < 0.01  # the empty one
+
+
+def test_teacher_of_documents_that_are_all_clusters_of_their_own():
+    q = teach(np.eye(4, dtype=np.float32), np.array([2, 0, 1, 3]), num_clusters=4)
+    assert q.argmax(axis=1).tolist() == [2, 0, 1, 3]
 
 
 def test_collapse():

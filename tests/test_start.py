@@ -99,7 +99,7 @@ def test_refining_follows_the_directions_that_part_clusters(num_clusters):
     generator, groups = np.random.default_rng(0), np.repeat(np.arange(num_clusters), 150)
     points = generator.normal(size=(len(groups), 9)) * [*[0.05] * 3, *[0.6] * 6] + 0.5 * np.eye(9)[groups]
     bent = np.where(generator.random(len(groups)) < 0.2, (groups + 1) % num_clusters, groups)
-    assert adjusted_rand_score(groups, refine(points, bent, shrinkage=0.05)) > 0.95
+    assert adjusted_rand_score(groups, refine(points, bent, num_clusters)) > 0.95
     assert adjusted_rand_score(groups, KMeans(num_clusters, n_init=3, random_state=0).fit_predict(points)) < 0.2
 
 

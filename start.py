@@ -1,9 +1,8 @@
 """Where clusters start: candidates of different kinds, and the choice among them without gold classes.
 
-k-means on the embeddings fails where classes differ in size, and words carry what a small encoder misses. So texts are
-clustered in a fused space, embeddings beside a lexical view, by two methods of opposite bias: annealed soft k-means,
-for clusters of like size, and over-clustering with average linkage, for clusters of any size. A score that sees
-neighbours and distances, but no classes, takes one of the two.
+k-means on the embeddings fails where classes differ in size, and words carry what a small encoder misses. So a fused
+space, embeddings beside a lexical view, is clustered by two methods of opposite bias: annealed soft k-means, for
+clusters of like size, and over-clustering with average linkage, for any size. A score then takes one of the two.
 
 Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
@@ -116,7 +115,8 @@ def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of any length.
         lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of unit length.
-        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1.
+        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1. For
+            distances half the length does best; discriminants, which weigh for themselves, take more.
     """
     return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
 
@@ -184,19 +184,19 @@ def anneal(
 
 
 def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4) -> np.ndarray:
-    """Embeddings in the space that parts the clusters best: shrunken linear discriminants, seen from the middle.
+    """Directions that part the clusters best: shrunken linear discriminant analysis, seen from the middle.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, at least two of them.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
         shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
 
     Returns:
-        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where each
-        document is a cluster of its own nothing parts them, and the directions are those of the embeddings.
+        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where all
+        documents are in one cluster, or each in one of its own, they are those of the embeddings.
     """
     names, clusters = np.unique(clusters, return_inverse=True)
-    if len(names) == len(clusters):
+    if len(names) in (1, len(clusters)):
         return normalize(embeddings)
     analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
     projected = analysis.transform(embeddings)
@@ -266,7 +266,8 @@ def consensus(embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_p
 
 
 def find_start(
-    fused: np.ndarray,
+    embeddings: np.ndarray,
+    lexical: np.ndarray,
     num_clusters: int,
     seed: int,
     score: ClusterScore,
@@ -276,21 +277,22 @@ def find_start(
     """The better start of two kinds of clusters: of any size where that is clearly better, else of like size.
 
     Args:
-        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`fuse`).
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of all that is random.
-        score (`ClusterScore`): What makes one better, in the same space.
+        score (`ClusterScore`): What makes one better, in the fused space.
         margin (`float`, *optional*, defaults to 0.05): Clusters of any size must cut what the others lack to the
             perfect score of 2 by this share: near-ties were mostly corpora of equal classes.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    runs = []
+    fused, runs = fuse(embeddings, lexical), []
     for restart in trange(10, desc="Finding the start", disable=not progress):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
         annealed = anneal(fused, means.labels_, num_clusters)
         runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
     candidates = {
-        "annealed": refine(fused, max(runs, key=score), num_clusters),
+        "annealed": refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters),
         "over-clustered": over_cluster(fused, num_clusters, seed),
     }
     scores = {name: score(clusters) for name, clusters in candidates.items()}

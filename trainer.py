@@ -134,7 +134,7 @@ class ClusteringTrainer(Trainer):
         self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
-        self.lexical = None  # (num_documents, num_components), what the words alone say
+        self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
         self.guard = None  # keeps the best weights
         self._documents_in_update = None
         self._updates_to_log = 0
@@ -177,16 +177,18 @@ class ClusteringTrainer(Trainer):
     def _make_start(self) -> None:
         embeddings, head = self.encode(self.train_dataset), self.model.cluster_head
         num_clusters, config = len(head.centroids), self.model.config
-        self.lexical = torch.from_numpy(self._lexical_view())
-        fused = fuse(embeddings, self.lexical.numpy())
-        sample = draw_sample(len(fused), self.args.seed)
-        score = ClusterScore(sample, fused[sample])
+        lexical = self._lexical_view()
+        self.fused = torch.from_numpy(fuse(embeddings, lexical, 1.0)) if self.args.lexical_teacher else None
+        sample = draw_sample(len(embeddings), self.args.seed)
+        score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
         keeps_clusters = self.args.init is None and self.model.has_clusters
         clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
             clusters[:], _ = kmeans(embeddings, num_clusters, self.args.seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
-                start = find_start(fused, num_clusters, self.args.seed, score, progress=self._shows_progress)
+                start = find_start(
+                    embeddings, lexical, num_clusters, self.args.seed, score, progress=self._shows_progress
+                )
                 scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
                 logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
                 clusters[1] = start.clusters
@@ -202,11 +204,12 @@ class ClusteringTrainer(Trainer):
         if keeps_clusters:
             self.start_clusters = q.argmax(dim=1)
         self.prior = cluster_shares(self.start_clusters, num_clusters) if self.args.size_prior == "start" else None
-        self._set_targets(embeddings, q, self.start_clusters)
+        self._set_targets(q, self.start_clusters)
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
 
     def _lexical_view(self) -> np.ndarray:
+        """What the words of the training set say; nothing where it is not wanted."""
         if not self.args.lexical_teacher and self.args.init == "kmeans":
             return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
         special = set(self.processing_class.all_special_ids)
@@ -216,9 +219,8 @@ class ClusteringTrainer(Trainer):
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
         before = self.clusters
-        embeddings = self.encode(self.train_dataset)
-        q = self.assign(embeddings)
-        self._set_targets(embeddings, q, q.argmax(dim=1))
+        q = self.assign(self.encode(self.train_dataset))
+        self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
         sizes = torch.bincount(self.clusters, minlength=q.shape[1])
         changed = changed_fraction(before, self.clusters)
@@ -233,12 +235,11 @@ class ClusteringTrainer(Trainer):
         )
         return changed
 
-    def _set_targets(self, embeddings: np.ndarray, q: torch.Tensor, clusters: torch.Tensor) -> None:
-        """The p table, from the teacher's view of `clusters` or from q itself."""
+    def _set_targets(self, q: torch.Tensor, clusters: torch.Tensor) -> None:
+        """The p table, from q or, where there is a teacher, from what it makes of `clusters`."""
         self.clusters = q.argmax(dim=1)
         if self.args.lexical_teacher:
-            fused = fuse(embeddings, self.lexical.cpu().numpy())
-            q = torch.from_numpy(teach(fused, clusters.cpu().numpy(), q.shape[1])).to(q.device)
+            q = torch.from_numpy(teach(self.fused.cpu().numpy(), clusters.cpu().numpy(), q.shape[1])).to(q.device)
         self.targets = target_distribution(q, self.prior)
 
     def _keep_best(self) -> None:
@@ -375,7 +376,7 @@ class ClusteringTrainer(Trainer):
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
         if _internal_call and self.args.should_save and self.targets is not None:
-            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "lexical")
+            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "fused")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
             save_file(state, os.path.join(output_dir, STATE_NAME))

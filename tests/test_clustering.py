@@ -92,7 +92,9 @@ def test_teacher_mends_bent_clusters(two_groups):
     assert q[:, 2].max() < 0.01  # the empty one
 
 
-def test_teacher_of_documents_that_are_all_clusters_of_their_own():
+def test_teacher_of_documents_that_are_all_clusters_of_their_own_or_all_in_one():
+    q = teach(np.eye(4, dtype=np.float32), np.zeros(4, dtype=np.int64), num_clusters=2)
+    assert q.argmax(axis=1).tolist() == [0] * 4
     q = teach(np.eye(4, dtype=np.float32), np.array([2, 0, 1, 3]), num_clusters=4)
     assert q.argmax(axis=1).tolist() == [2, 0, 1, 3]
 

@@ -133,15 +133,17 @@ def test_consensus_gives_the_rarest_patterns_to_their_nearest():
 def test_start_suits_the_sizes(sizes, spread, name):
     embeddings, groups = make_groups(sizes, spread)
     score = ClusterScore(np.arange(len(groups)), embeddings)
-    start = find_start(embeddings, len(sizes), seed=0, score=score)
+    start = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
     assert start.name == name and start.scores[name] == max(start.scores.values())
     assert adjusted_rand_score(groups, start.clusters) > 0.9
-    again = find_start(embeddings, len(sizes), seed=0, score=score)
+    again = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
     np.testing.assert_array_equal(start.clusters, again.clusters)
 
 
 @pytest.mark.parametrize("num_clusters", [2, 11, 12])
 def test_start_of_hardly_more_documents_than_clusters(num_clusters):
     embeddings, _ = make_groups([6, 6], spread=0.3)
-    start = find_start(embeddings, num_clusters, seed=0, score=ClusterScore(np.arange(12), embeddings))
+    start = find_start(
+        embeddings, np.zeros((len(embeddings), 0)), num_clusters, seed=0, score=ClusterScore(np.arange(12), embeddings)
+    )
     assert sorted(set(start.clusters)) == list(range(num_clusters))

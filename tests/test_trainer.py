@@ -161,6 +161,16 @@ def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
 
 
+def test_the_teacher_makes_the_target(make_trainer):
+    """It sees the start's own clusters, which the model's q is still unsure of."""
+    taught, alone = make_trainer(), make_trainer(lexical_teacher=False)
+    for trainer in (taught, alone):
+        trainer._make_start()
+    assert torch.equal(taught.targets.argmax(dim=1), taught.start_clusters)
+    assert taught.targets.max(dim=1).values.mean() > alone.targets.max(dim=1).values.mean()
+    assert alone.fused is None
+
+
 def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path):
     model = BertForClustering.from_pretrained(encoder_dir, num_clusters=3, alpha=4)
     model.save_pretrained(tmp_path / "model")
@@ -236,10 +246,10 @@ def test_centroids_have_a_learning_rate_of_their_own(make_trainer):
 
 
 def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
-    kept = make_trainer(size_prior="start")
+    kept = make_trainer(size_prior="start", lexical_teacher=False)
     kept._make_start()
     assert kept.prior.sum() == pytest.approx(1)
-    even = make_trainer(size_prior="uniform")
+    even = make_trainer(size_prior="uniform", lexical_teacher=False)
     even._make_start()
     assert even.prior is None
     spread = [trainer.targets.sum(dim=0).std().item() for trainer in (kept, even)]

@@ -25,8 +25,7 @@ class BertClusterConfig(PreTrainedConfig):
         num_clusters (`int`, *optional*, defaults to 2):
             Number of clusters K, at least 2.
         alpha (`float`, *optional*):
-            Degrees of freedom of the Student-t kernel; with `"multiply"`, the larger the more confident. `None`: it is
-            fitted to the embeddings when the clusters start.
+            Degrees of freedom of the Student-t kernel. `None`: fitted to the embeddings when the clusters start.
         kernel (`str`, *optional*, defaults to `"multiply"`):
             Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
             al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).

@@ -32,6 +32,7 @@ class Guard:
         self.judged_step = 0
         self.best_step = 0
         self.best_score = -float("inf")
+        self.best_clusters = first_clusters
         self.best_weights: dict[str, torch.Tensor] = {}
 
     def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
@@ -41,16 +42,17 @@ class Guard:
         if self.collapsed:
             logger.warning("The clusters have collapsed: one is empty, or one has swallowed half of the others.")
         elif score >= self.best_score:
-            self.best_score, self.best_step = score, step
+            self.best_score, self.best_step, self.best_clusters = score, step, clusters
             self.best_weights = {name: weight.detach().cpu().clone() for name, weight in model.named_parameters()}
         return score
 
     @torch.no_grad()
-    def restore(self, model: PreTrainedModel) -> None:
-        """Put the best weights back."""
+    def restore(self, model: PreTrainedModel) -> torch.Tensor:
+        """Put the best weights back; the clusters they gave, `(num_documents,)`."""
         logger.info("Going back to step %d, whose clusters score best (%.3f).", self.best_step, self.best_score)
         for name, weight in model.named_parameters():
             weight.copy_(self.best_weights[name])
+        return self.best_clusters
 
     def save(self, path: str) -> None:
         """Write all it knows to a safetensors file."""
@@ -59,6 +61,7 @@ class Guard:
             "embeddings": torch.from_numpy(self.score.embeddings),
             "first_clusters": self.first_clusters.cpu(),
             "num_clusters": torch.tensor(self.num_clusters),
+            "best_clusters": self.best_clusters.cpu().clone(),  # it may be the first ones
             "best_step": torch.tensor(self.best_step),
             "best_score": torch.tensor(self.best_score, dtype=torch.float64),
         }
@@ -71,6 +74,7 @@ class Guard:
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
         guard.best_step, guard.best_score = int(state["best_step"]), float(state["best_score"])
+        guard.best_clusters = state["best_clusters"]
         prefix = "weights."
         guard.best_weights = {name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)}
         return guard

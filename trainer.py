@@ -1,8 +1,9 @@
 """`ClusteringTrainer`: a `Trainer` whose loss is the masked-LM loss plus KL(P‖Q) over the clusters.
 
-    train():  clean pass -> start of the centroids -> p table        (masked-LM head warmed up, if it is new)
+    train():  clean pass -> start of the clusters, alpha -> p table   (masked-LM head warmed up, if it is new)
     step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m + clustering_weight L_c
-    refresh:  clean pass -> q of the whole training set -> p table;  stop when almost no document moved
+    refresh:  clean pass -> q of the whole training set -> teacher -> p table;  stop when almost no document moved
+    end:      the weights whose clusters scored best, the start's among them
 
 Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p comes from a table
 over the whole training set, keyed by the document's `index`, so that it depends neither on the batch nor on how the
@@ -247,7 +248,7 @@ class ClusteringTrainer(Trainer):
         if self.guard.judged_step != self.state.global_step:
             self.refresh()
         if self.guard.best_step != self.state.global_step:
-            self.guard.restore(self.model)
+            self.clusters = self.guard.restore(self.model).to(self.args.device)
 
     @property
     def _shows_progress(self) -> bool:

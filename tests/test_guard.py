@@ -40,7 +40,7 @@ def test_the_best_weights_come_back(guard, model):
         fill(model, value)
         guard.judge(model, clusters, step)
     assert guard.best_step == 1 and guard.judged_step == 2 and not guard.collapsed
-    guard.restore(model)
+    assert torch.equal(guard.restore(model), CLUSTERS)
     assert values(model) == {1.5}
 
 
@@ -65,5 +65,5 @@ def test_a_saved_guard_is_the_same(guard, model, tmp_path):
     assert (again.best_step, again.best_score, again.num_clusters) == (7, score, 2)
     assert again.score(CLUSTERS.numpy()) == score
     fill(model, 3.0)
-    again.restore(model)
+    assert torch.equal(again.restore(model), CLUSTERS)
     assert values(model) == {1.5}

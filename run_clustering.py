@@ -109,6 +109,8 @@ def load_tokenizer(
     name, wanted = model_args.model_name_or_path, model_args.num_clusters
     raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
     ours = raw.get("model_type") == BertClusterConfig.model_type
+    if model_args.alpha == "auto" and not training_args.do_train:
+        raise ValueError("--alpha auto fits the kernel when training starts. Pass --do_train, or leave --alpha out.")
     if ours:
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config

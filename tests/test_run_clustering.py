@@ -167,6 +167,10 @@ def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
     assert [row["cluster"] for row in read_rows(going_on / "results" / "clusters.csv")] == clusters
     with pytest.raises(SystemExit, match="holds 3 clusters, --num_clusters 4 was asked for"):
         train("--model_name_or_path", output, "--num_clusters", 4, output="other")
+    fixed = train("--model_name_or_path", output, "--alpha", 2, output="fixed")
+    fitted = train("--model_name_or_path", fixed, "--alpha", "auto", output="fitted")
+    alphas = [json.loads((folder / "config.json").read_text())["alpha"] for folder in (fixed, fitted)]
+    assert alphas[0] == 2 and alphas[1] not in (2, None)
     other = train("--model_name_or_path", output, "--num_clusters", 4, "--init", "kmeans", output="other")
     assert BertForClustering.from_pretrained(other).config.num_clusters == 4
 
@@ -254,6 +258,10 @@ BAD_INPUT = {
     "automatic number of clusters": (["--num_clusters", "auto"], "--num_clusters auto is not available yet"),
     "alpha that is no number": (["--alpha", "ten"], "--alpha ten: wanted is a number or auto"),
     "alpha of 0": (["--alpha", "0"], "alpha=0.0: it must be larger than 0"),
+    "alpha to fit without training": (
+        ["--alpha", "auto", "--do_train", "false", "--do_eval"],
+        "--alpha auto fits the kernel when training starts. Pass --do_train",
+    ),
     "unknown kernel": (["--kernel", "gauss"], "kernel"),
     "output folder holds a model": (["--output_dir", "{bad}/full"], "already holds a model. Choose another folder"),
     "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model"),

@@ -76,8 +76,12 @@ def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: in
                [0., 3.]])
     """
     sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
-    members = csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
-    return (members @ embeddings / sizes[:, None]).astype(embeddings.dtype)
+    return (_members(clusters, num_clusters) @ embeddings / sizes[:, None]).astype(embeddings.dtype)
+
+
+def _members(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
+    """Which documents each cluster holds: ones in `(num_clusters, num_documents)`."""
+    return csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
 
 
 def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
@@ -154,7 +158,7 @@ class ClusterScore:
         return self.modularity(clusters) + float(silhouette_score(self.embeddings, clusters, metric="cosine"))
 
     def modularity(self, clusters: np.ndarray) -> float:
-        members = csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))))
+        members = _members(clusters, clusters.max() + 1)
         links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
         return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
 

@@ -169,10 +169,10 @@ class ClusteringTrainer(Trainer):
         self.model.config.mlm_head_is_fresh = False
         start_runtime = time.perf_counter() - started
         output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+        output.metrics["start_runtime"] = round(start_runtime, 4)
         if self.args.keep_best:
             self._keep_best()
-        output.metrics["start_runtime"] = round(start_runtime, 4)
-        output.metrics["cluster_score"] = self.guard.best_score
+            output.metrics["cluster_score"] = self.guard.best_score
         return output
 
     def _make_start(self) -> None:

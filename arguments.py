@@ -153,8 +153,8 @@ class ClusteringTrainingArguments(TrainingArguments):
     keep_best: bool = field(
         default=True,
         metadata={
-            "help": "End with the weights whose clusters score best, by a score without gold classes; a collapse ends "
-            "training and is undone."
+            "help": "End with the last weights whose clusters score about as well as the best, without gold "
+            "classes; a collapse ends training and is undone."
         },
     )
     stop_tolerance: float = field(

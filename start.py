@@ -2,11 +2,13 @@
 
 k-means on the embeddings fails where classes differ in size, and words carry what a small encoder misses. So a fused
 space, embeddings beside a lexical view, is clustered by two methods of opposite bias: annealed soft k-means, for
-clusters of like size, and over-clustering with average linkage, for any size. A score then takes one of the two.
+clusters of like size, and over-clustering with average linkage, for any size. A score takes one of the two; where it
+is the first, splits and merges mend it.
 
 Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,11 +16,11 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import softmax
+from scipy.stats import entropy
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import silhouette_score
 from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
@@ -155,12 +157,35 @@ class ClusterScore:
         names, clusters = np.unique(clusters[self.sample], return_inverse=True)
         if not 1 < len(names) < len(clusters):
             return -2.0
-        return self.modularity(clusters) + float(silhouette_score(self.embeddings, clusters, metric="cosine"))
+        return self.modularity(clusters) + self.silhouette(clusters)
+
+    def silhouette(self, clusters: np.ndarray) -> float:
+        """What `silhouette_score` gives with the cosine metric, without the distances between documents.
+
+        The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean.
+        """
+        rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
+        distances = 1 - self.embeddings @ cluster_means(self.embeddings, clusters, len(sizes)).T
+        others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
+        within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
+        distances[rows, clusters] = np.inf
+        nearest = distances.min(axis=1)
+        return float(np.where(others > 0, (nearest - within) / np.maximum(nearest, within), 0).mean())
 
     def modularity(self, clusters: np.ndarray) -> float:
         members = _members(clusters, clusters.max() + 1)
         links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
         return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
+
+
+def evenness(clusters: np.ndarray, num_clusters: int) -> float:
+    """Entropy of the clusters' shares over that of equal shares (Pielou 1966), from 0 to 1.
+
+    Example:
+        >>> evenness(np.array([0, 0, 1, 1]), num_clusters=2)
+        1.0
+    """
+    return float(entropy(np.bincount(clusters, minlength=num_clusters)) / np.log(num_clusters))
 
 
 def anneal(
@@ -226,6 +251,65 @@ def refine(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_
     return clusters
 
 
+def split_and_merge(
+    fused: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: Callable[[np.ndarray], float],
+    polish: Callable[[np.ndarray], np.ndarray],
+    num_rounds: int = 10,
+) -> np.ndarray:
+    """Two clusters made one and another made two, as long as the score gains (after Ueda et al. 2000).
+
+    k-means of any kind moves documents between neighbours. It cannot mend a class in two halves where elsewhere two
+    classes share a cluster.
+
+    Args:
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, none empty.
+        num_clusters (`int`): Number of clusters K.
+        seed (`int`): Seed of the halves.
+        score (`Callable`): What is to gain, of clusters.
+        polish (`Callable`): Clusters to better ones, for the most promising moves.
+        num_rounds (`int`, *optional*, defaults to 10): Moves, at most.
+    """
+    best = score(clusters)
+    for _ in range(num_rounds):
+        moves = sorted(_moves(fused, clusters, num_clusters, seed), key=score, reverse=True)
+        polished = max(map(polish, moves[:3]), key=score, default=clusters)
+        if score(polished) < best + 1e-4:
+            break
+        clusters, best = polished, score(polished)
+    return clusters
+
+
+def _moves(
+    fused: np.ndarray, clusters: np.ndarray, num_clusters: int, seed: int, width: int = 5
+) -> Iterator[np.ndarray]:
+    """One of the cheapest merges and one of the best splits, by the sum of squares (Ward 1963)."""
+
+    def ward(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        return squareform(pdist(means, "sqeuclidean")) * np.outer(sizes, sizes) / np.add.outer(sizes, sizes)
+
+    costs = ward(cluster_means(fused, clusters, num_clusters), np.bincount(clusters))
+    costs[np.tril_indices(num_clusters)] = np.inf
+    merges = [divmod(pair, num_clusters) for pair in costs.argsort(axis=None)[:width] if np.isfinite(costs.flat[pair])]
+    in_second_half, gains = np.zeros(len(fused), dtype=bool), np.zeros(num_clusters)
+    for cluster in range(num_clusters):
+        members = np.flatnonzero(clusters == cluster)
+        if len(np.unique(fused[members], axis=0)) > 1:
+            halves = KMeans(2, n_init=3, random_state=seed).fit_predict(fused[members])
+            gains[cluster] = ward(cluster_means(fused[members], halves, 2), np.bincount(halves, minlength=2))[0, 1]
+            in_second_half[members] = halves
+    for kept, freed in merges:
+        for split in np.argsort(-gains)[:width]:
+            if split not in (kept, freed) and gains[split] > 0:
+                moved = np.where(clusters == freed, kept, clusters)
+                moved[in_second_half & (clusters == split)] = freed
+                yield moved
+
+
 def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
     """k-means into several times K clusters, whose centroids average linkage joins to K, `(num_documents,)`.
 
@@ -275,7 +359,7 @@ def find_start(
     num_clusters: int,
     seed: int,
     score: ClusterScore,
-    margin: float = 0.05,
+    margin: float = 0.03,
     progress: bool = False,
 ) -> Start:
     """The better start of two kinds of clusters: of any size where that is clearly better, else of like size.
@@ -286,20 +370,26 @@ def find_start(
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of all that is random.
         score (`ClusterScore`): What makes one better, in the fused space.
-        margin (`float`, *optional*, defaults to 0.05): Clusters of any size must cut what the others lack to the
+        margin (`float`, *optional*, defaults to 0.03): Clusters of any size must cut what the others lack to the
             perfect score of 2 by this share: near-ties were mostly corpora of equal classes.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    fused, runs = fuse(embeddings, lexical), []
+    fused, weighed = fuse(embeddings, lexical), fuse(embeddings, lexical, 1.0)
+
+    def even_score(clusters: np.ndarray) -> float:
+        return score(clusters) + evenness(clusters, num_clusters)
+
+    def polish(clusters: np.ndarray) -> np.ndarray:
+        return refine(weighed, clusters, num_clusters)
+
+    runs = []
     for restart in trange(10, desc="Finding the start", disable=not progress):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
         annealed = anneal(fused, means.labels_, num_clusters)
         runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
-    candidates = {
-        "annealed": refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters),
-        "over-clustered": over_cluster(fused, num_clusters, seed),
-    }
-    scores = {name: score(clusters) for name, clusters in candidates.items()}
-    much_better = 2 - scores["over-clustered"] < (1 - margin) * (2 - scores["annealed"])
-    name = "over-clustered" if much_better else "annealed"
-    return Start(name, candidates[name].astype(np.int64), scores)
+    annealed, over_clustered = polish(max(runs, key=even_score)), over_cluster(fused, num_clusters, seed)
+    scores = {"annealed": score(annealed), "over-clustered": score(over_clustered)}
+    if 2 - scores["over-clustered"] < (1 - margin) * (2 - scores["annealed"]):
+        return Start("over-clustered", over_clustered.astype(np.int64), scores)
+    clusters = split_and_merge(fused, annealed, num_clusters, seed, even_score, polish)
+    return Start("annealed", clusters.astype(np.int64), scores)

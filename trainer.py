@@ -3,7 +3,7 @@
     train():  clean pass -> start of the clusters, alpha -> p table   (masked-LM head warmed up, if it is new)
     step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m + clustering_weight L_c
     refresh:  clean pass -> q of the whole training set -> teacher -> p table;  stop when almost no document moved
-    end:      the weights whose clusters scored best, the start's among them
+    end:      the last weights whose clusters score about as well as the best, the start's among them
 
 Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p comes from a table
 over the whole training set, keyed by the document's `index`, so that it depends neither on the batch nor on how the
@@ -136,7 +136,7 @@ class ClusteringTrainer(Trainer):
         self.start_clusters = None  # (num_documents,), that training set out from
         self.prior = None  # (num_clusters,)
         self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
-        self.guard = None  # keeps the best weights
+        self.guard = None  # keeps the weights to end with
         self._documents_in_update = None
         self._updates_to_log = 0
         self._loss_parts = {}  # sums since the last log line
@@ -172,7 +172,7 @@ class ClusteringTrainer(Trainer):
         output.metrics["start_runtime"] = round(start_runtime, 4)
         if self.args.keep_best:
             self._keep_best()
-            output.metrics["cluster_score"] = self.guard.best_score
+            output.metrics["cluster_score"] = self.guard.kept_score
         return output
 
     def _make_start(self) -> None:
@@ -244,10 +244,10 @@ class ClusteringTrainer(Trainer):
         self.targets = target_distribution(q, self.prior)
 
     def _keep_best(self) -> None:
-        """End with the weights whose clusters scored best."""
+        """End with the weights that the guard has kept."""
         if self.guard.judged_step != self.state.global_step:
             self.refresh()
-        if self.guard.best_step != self.state.global_step:
+        if self.guard.kept_step != self.state.global_step:
             self.clusters = self.guard.restore(self.model).to(self.args.device)
 
     @property

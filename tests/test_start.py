@@ -11,12 +11,14 @@ from start import (
     cluster_means,
     consensus,
     draw_sample,
+    evenness,
     find_start,
     fuse,
     kmeans,
     lexical_view,
     over_cluster,
     refine,
+    split_and_merge,
 )
 
 
@@ -71,10 +73,24 @@ def test_score_of_right_clusters_is_the_best():
 
 def test_score_is_modularity_plus_silhouette():
     """Two pairs, each document linked to its twin: half of all links lie in either, Q = 1 - (1/4 + 1/4)."""
-    embeddings = np.array([[1.0, 0.0], [0.99, 0.1], [0.0, 1.0], [0.1, 0.99]])
+    embeddings = np.array([[1.0, 0.0], [0.8, 0.6], [-1.0, 0.0], [-0.8, -0.6]])
     clusters = np.array([0, 0, 1, 1])
     score = ClusterScore(np.arange(4), embeddings, num_neighbors=1)
     assert score(clusters) == pytest.approx(0.5 + silhouette_score(embeddings, clusters, metric="cosine"))
+
+
+@pytest.mark.parametrize("sizes", [[30, 20, 10], [5, 1, 1], [2, 2]])
+def test_silhouette_is_scikit_learns(sizes):
+    embeddings, groups = make_groups(sizes, spread=0.3)
+    expected = silhouette_score(embeddings, groups, metric="cosine")
+    assert ClusterScore(np.arange(len(groups)), embeddings).silhouette(groups) == pytest.approx(expected, abs=1e-6)
+
+
+def test_evenness_falls_with_the_spread_of_the_sizes():
+    sizes = [[5, 5, 5], [7, 5, 3], [13, 1, 1], [15, 0, 0]]
+    values = [evenness(np.repeat([0, 1, 2], counts), num_clusters=3) for counts in sizes]
+    assert values[0] == pytest.approx(1) and values[3] == 0
+    assert values == sorted(values, reverse=True)
 
 
 def test_sample_is_seeded_and_bounded():
@@ -101,6 +117,31 @@ def test_refining_follows_the_directions_that_part_clusters(num_clusters):
     bent = np.where(generator.random(len(groups)) < 0.2, (groups + 1) % num_clusters, groups)
     assert adjusted_rand_score(groups, refine(points, bent, num_clusters)) > 0.95
     assert adjusted_rand_score(groups, KMeans(num_clusters, n_init=3, random_state=0).fit_predict(points)) < 0.2
+
+
+def test_splitting_and_merging_mends_what_moving_documents_cannot():
+    embeddings, groups = make_groups([40] * 6, spread=0.1)
+    bent = np.where(groups == 1, 0, groups)  # two groups in cluster 0, group 5 in two halves
+    bent[groups == 5] = np.where(np.arange(40) < 20, 5, 1)
+    score = ClusterScore(np.arange(len(groups)), embeddings)
+    polished = []
+
+    def polish(clusters: np.ndarray) -> np.ndarray:
+        polished.append(refine(embeddings, clusters, num_clusters=6))
+        return polished[-1]
+
+    assert adjusted_rand_score(groups, refine(embeddings, bent, num_clusters=6)) < 0.9
+    mended = split_and_merge(embeddings, bent, 6, seed=0, score=score, polish=polish)
+    assert adjusted_rand_score(groups, mended) == 1
+    assert any(mended is candidate for candidate in polished)
+    assert split_and_merge(embeddings, groups, 6, seed=0, score=score, polish=polish) is groups
+
+
+def test_splitting_and_merging_takes_no_move_that_does_not_score():
+    embeddings = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)  # nothing but duplicates
+    clusters = np.repeat([0, 1, 2], 5)
+    moved = split_and_merge(embeddings, clusters, 3, seed=0, score=lambda c: float((c != clusters).any()), polish=list)
+    np.testing.assert_array_equal(moved, clusters)
 
 
 def test_over_clustering_keeps_clusters_of_unequal_size():

@@ -239,6 +239,7 @@ def main() -> None:
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics)
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
+    trainer.accelerator.wait_for_everyone()  # a process that ends right after a collective call can abort in it
     trainer.accelerator.end_training()
 
 

@@ -98,14 +98,14 @@ class DataArguments:
 class ClusteringTrainingArguments(TrainingArguments):
     """`TrainingArguments` plus how clusters are learnt.
 
-    Other defaults than `TrainingArguments`: batches of 64, 3 epochs at 1e-4 without decay of the rate, documents of
-    like length in one batch, a checkpoint an epoch of which the last is kept, a log line every 10 steps.
+    Other defaults than `TrainingArguments`: batches of 64, one epoch at 1e-4 without decay of the rate, documents
+    of like length in one batch, a checkpoint an epoch of which the last is kept, a log line every 10 steps.
     """
 
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Documents a process and step."})
     per_device_eval_batch_size: int = field(default=256, metadata={"help": "Documents a process in clean passes."})
     learning_rate: float = field(default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."})
-    num_train_epochs: float = field(default=3.0, metadata={"help": "Passes over the documents, at most."})
+    num_train_epochs: float = field(default=1.0, metadata={"help": "Passes over the documents, at most."})
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule of both learning rates."})
     train_sampling_strategy: str = field(
         default="group_by_length", metadata={"help": "Order of the documents; documents of like length pad least."}

@@ -92,6 +92,9 @@ class DataArguments:
     )
     preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes for the tokenising."})
     save_embeddings: bool = field(default=False, metadata={"help": "Also write results/embeddings.npy."})
+    card_examples: bool = field(
+        default=False, metadata={"help": "Quote the three most typical texts of each cluster in the model card."}
+    )
 
 
 @dataclass

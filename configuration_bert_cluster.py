@@ -33,6 +33,8 @@ class BertClusterConfig(PreTrainedConfig):
             Whether embeddings are scaled to unit length.
         mlm_head_is_fresh (`bool`, *optional*, defaults to `False`):
             Whether the masked-LM head still holds random weights, because the checkpoint came without one.
+        base_model (`str`, *optional*):
+            Hub id of the encoder's checkpoint. `None`: it came from a folder.
     """
 
     model_type = "bert_cluster"
@@ -45,6 +47,7 @@ class BertClusterConfig(PreTrainedConfig):
     kernel: Literal["multiply", "divide"] = "multiply"
     normalize_embeddings: bool = True
     mlm_head_is_fresh: bool = False
+    base_model: str | None = None
     tie_word_embeddings: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:

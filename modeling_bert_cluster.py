@@ -8,6 +8,7 @@ The model returns log q as `logits`, so that `softmax(logits)` is q. The cluster
 set and is the trainer's; the masked-LM loss is computed here. This file travels to the Hub with every model.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,6 +186,7 @@ class BertForClustering(PreTrainedModel):
         config = cls.config_class(
             backbone_config=backbone.config,
             mlm_head_is_fresh=bool(missing),
+            base_model=None if os.path.exists(name_or_path) else name_or_path,
             # A composite config hands its own choice, else None, down to the backbone: attention would lose its mask.
             attn_implementation=backbone.config._attn_implementation,
             **cluster_arguments,

@@ -11,14 +11,13 @@ Arguments may also come from one JSON file: `run_clustering.py arguments.json`.
 import logging
 import sys
 from pathlib import Path
-from typing import Any
 
 
 from configuration_bert_cluster import BertClusterConfig  # isort: skip (first: it says which transformers is needed)
 
-import numpy as np
 import torch
 from datasets import load_dataset
+from huggingface_hub.errors import HTTPError
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -32,9 +31,10 @@ from transformers.utils import logging as transformers_logging
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from data import check_mask_token, limit_length, tokenize
 from documents import Documents, check_enough_documents, make_documents, read_columns
-from metrics import gold_scores, internal_scores
 from modeling_bert_cluster import BertForClustering, check_masked_lm
-from report import cluster_table, nearest_documents, score_table, write_assignments, write_json
+from publishing import upload_command
+from report import write_json
+from results import write_clusters, write_predictions
 from trainer import ClusteringTrainer, find_last_checkpoint
 
 
@@ -137,52 +137,19 @@ def load_tokenizer(
     return tokenizer
 
 
-def write_clusters(
-    trainer: ClusteringTrainer, documents: Documents, metrics: dict[str, Any], save_embeddings: bool
-) -> list[str]:
-    """Cluster the training documents with the model as it stands; write, score and describe the result.
-
-    Args:
-        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents.
-        documents (`Documents`): All rows of the input.
-        metrics (`dict`): Gets the scores, on the main process.
-        save_embeddings (`bool`): Whether to write the embeddings too.
-
-    Returns:
-        Lines for a person to read; none on other processes than the main one.
-    """
-    prediction, config = trainer.predict(trainer.train_dataset), trainer.model.config
-    if not trainer.is_world_process_zero():
-        return []
-    clusters, texts = prediction.clusters, documents.usable_texts
-    scores = internal_scores(prediction.embeddings, clusters, config.num_clusters, trainer.args.seed)
-    metrics |= {f"eval_{name}": score for name, score in scores.items()}
-    metrics["truncated_share"] = float(np.mean(trainer.train_dataset["truncated"]))
-    if documents.classes is not None:
-        classes = documents.classes[documents.usable]
-        stages = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters, "eval": clusters}
-        for stage, assignment in stages.items():
-            if assignment is not None:
-                metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
-    results = Path(trainer.args.output_dir, "results")
-    write_assignments(
-        results / "clusters.csv", documents, clusters, prediction.probabilities, config.id2label, with_position=True
-    )
-    if save_embeddings:
-        np.save(results / "embeddings.npy", prediction.embeddings)
-    centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
-    nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
-    return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
-
-
-def write_predictions(trainer: ClusteringTrainer, documents: Documents, num_proc: int | None) -> str:
-    """Cluster new documents and write the result; a line that says so."""
-    prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
-    path = Path(trainer.args.output_dir, "results", "predictions.csv")
-    if trainer.is_world_process_zero():
-        id2label = trainer.model.config.id2label
-        write_assignments(path, documents, prediction.clusters, prediction.probabilities, id2label)
-    return f"{len(documents):,} new documents: {path}"
+def publish(trainer: ClusteringTrainer) -> None:
+    """Save the model with its card and, where it is asked for, push both; what could not be pushed stays here."""
+    trainer.create_model_card()
+    try:
+        trainer.save_model()  # which pushes
+    except (HTTPError, OSError) as error:
+        if not trainer.args.push_to_hub:
+            raise
+        command = upload_command(trainer.hub_model_id, trainer.args.output_dir)
+        raise SystemExit(
+            f"error: The model is whole in '{trainer.args.output_dir}', but it could not be pushed to "
+            f"'{trainer.hub_model_id}': {error}\nTo push it later, run:\n{command}"
+        ) from error
 
 
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
@@ -219,26 +186,33 @@ def main() -> None:
     )
     num_proc = data_args.preprocessing_num_workers
     train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
-    trainer = ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
+    try:
+        trainer = ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
+    except HTTPError as error:  # the repository is made here
+        raise SystemExit(
+            f"error: The Hub refuses '{training_args.hub_model_id or training_args.output_dir}': "
+            f"{str(error).splitlines()[-1]} Is the token right (HF_TOKEN or --hub_token), and may it write there?"
+        ) from error
 
     # Training
     metrics, lines = {"num_clusters": model.config.num_clusters}, []
     if training_args.do_train:
         metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
-        trainer.save_model()
         trainer.save_state()
 
     # Clusters of the texts, and of new ones
     if documents:
-        lines += write_clusters(trainer, documents, metrics, data_args.save_embeddings)
+        lines += write_clusters(trainer, documents, data_args, metrics)
     if new_documents:
         lines.append(write_predictions(trainer, new_documents, num_proc))
 
-    # What a person reads
+    # The model, and what a person reads
     output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics)
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
+    if training_args.do_train:
+        publish(trainer)
     trainer.accelerator.wait_for_everyone()  # a process that ends right after a collective call can abort in it
     trainer.accelerator.end_training()
 

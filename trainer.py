@@ -25,7 +25,6 @@ from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader, Sampler
 from tqdm.auto import tqdm
-from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import TrainOutput
 
@@ -34,6 +33,7 @@ from callbacks import RefreshTargets
 from clustering import calibrate_alpha, changed_fraction, cluster_shares, target_distribution, teach
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
+from publishing import PublishingTrainer
 from start import ClusterScore, cluster_means, draw_sample, find_start, fuse, kmeans, lexical_view
 from warmup import warm_up_mlm_head
 
@@ -82,7 +82,7 @@ def find_last_checkpoint(output_dir: str) -> str:
     return str(max(whole, key=lambda path: int(path.name.split("-")[1])))
 
 
-class ClusteringTrainer(Trainer):
+class ClusteringTrainer(PublishingTrainer):
     """Fine-tunes a `BertForClustering` on unlabelled texts.
 
     Example (`texts` is a list of strings):
@@ -376,7 +376,8 @@ class ClusteringTrainer(Trainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
-        if _internal_call and self.args.should_save and self.targets is not None:
+        is_checkpoint = _internal_call and output_dir is not None
+        if is_checkpoint and self.args.should_save and self.targets is not None:
             names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "fused")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)

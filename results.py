@@ -1,0 +1,86 @@
+"""What a run leaves in `results/`, and what it tells of it: clusters of the texts, their names and scores."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arguments import DataArguments
+from configuration_bert_cluster import BertClusterConfig
+from data import tokenize
+from documents import Documents
+from keywords import cluster_keywords, make_labels
+from metrics import gold_scores, internal_scores
+from report import cluster_table, nearest_documents, one_line, score_table, write_assignments
+from trainer import ClusteringTrainer
+
+
+def name_clusters(config: BertClusterConfig, keywords: list[list[str]]) -> None:
+    """Label the clusters by their keywords, unless they have got names already."""
+    if all(label == f"LABEL_{cluster}" for cluster, label in config.id2label.items()):
+        config.id2label = make_labels(keywords)
+        config.label2id = {label: cluster for cluster, label in config.id2label.items()}
+
+
+def write_clusters(
+    trainer: ClusteringTrainer, documents: Documents, data_args: DataArguments, metrics: dict[str, Any]
+) -> list[str]:
+    """Cluster the training documents with the model as it stands; name, score, write and describe the clusters.
+
+    Args:
+        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents. Where it has trained, its model
+            gets labels and its card the keywords.
+        documents (`Documents`): All rows of the input.
+        data_args (`DataArguments`): Say whether to write embeddings, and what the card may tell of the texts.
+        metrics (`dict`): Gets the scores, on the main process.
+
+    Returns:
+        Lines for a person to read; none on other processes than the main one.
+    """
+    prediction, config = trainer.predict(trainer.train_dataset), trainer.model.config
+    if not trainer.is_world_process_zero():
+        return []
+    clusters, texts = prediction.clusters, documents.usable_texts
+    metrics |= score_clusters(trainer, documents, clusters, prediction.embeddings)
+    centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
+    nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
+    if trainer.args.do_train:
+        keywords = cluster_keywords(texts, clusters, config.num_clusters)
+        name_clusters(config, keywords)
+        trainer.card |= {"keywords": keywords, "dataset": data_args.dataset_name, "scores": metrics}
+        if data_args.card_examples:
+            trainer.card["examples"] = [[one_line(texts[row], 300) for row in rows] for rows in nearest]
+    results = Path(trainer.args.output_dir, "results")
+    write_assignments(
+        results / "clusters.csv", documents, clusters, prediction.probabilities, config.id2label, with_position=True
+    )
+    if data_args.save_embeddings:
+        np.save(results / "embeddings.npy", prediction.embeddings)
+    return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
+
+
+def score_clusters(
+    trainer: ClusteringTrainer, documents: Documents, clusters: np.ndarray, embeddings: np.ndarray
+) -> dict[str, Any]:
+    """Scores of the clusters `(num_usable,)`; where there are gold classes, of k-means and of the start too."""
+    num_clusters = trainer.model.config.num_clusters
+    metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
+    scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
+    metrics |= {f"eval_{name}": score for name, score in scores.items()}
+    if documents.classes is not None:
+        classes = documents.classes[documents.usable]
+        stages = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters, "eval": clusters}
+        for stage, assignment in stages.items():
+            if assignment is not None:
+                metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
+    return metrics
+
+
+def write_predictions(trainer: ClusteringTrainer, documents: Documents, num_proc: int | None) -> str:
+    """Cluster new documents and write the result; a line that says so."""
+    prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
+    path = Path(trainer.args.output_dir, "results", "predictions.csv")
+    if trainer.is_world_process_zero():
+        id2label = trainer.model.config.id2label
+        write_assignments(path, documents, prediction.clusters, prediction.probabilities, id2label)
+    return f"{len(documents):,} new documents: {path}"

@@ -36,21 +36,18 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
         file.write("\n")
 
 
+Assignment = tuple[Documents, np.ndarray, np.ndarray]  # documents, clusters and probabilities of the usable ones
+
+
 def write_assignments(
-    path: Path,
-    documents: Documents,
-    clusters: np.ndarray,
-    probabilities: np.ndarray,
-    id2label: dict[int, str],
-    with_position: bool = False,
+    path: Path, parts: Iterable[Assignment], id2label: dict[int, str], with_position: bool = False
 ) -> None:
     """Write one row a document, in input order: `id, cluster, label, probability[, x, y], text`.
 
     Args:
         path (`Path`): The CSV file.
-        documents (`Documents`): All rows. Those without a usable text get no cluster.
-        clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each usable document.
-        probabilities (`np.ndarray` of shape `(num_usable,)`): Its probability.
+        parts (`Iterable[tuple]`): Documents, all rows of them, with cluster and probability, both `(num_usable,)`, of
+            those that have a usable text. The others get no cluster.
         id2label (`dict[int, str]`): Labels of the clusters.
         with_position (`bool`, *optional*, defaults to `False`): Whether to leave columns for the place on the map.
     """
@@ -58,13 +55,14 @@ def write_assignments(
     with replacing(path) as file:
         writer = csv.writer(file)
         writer.writerow(["id", "cluster", "label", "probability", *position, "text"])
-        assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
-        for id_, text, usable in zip(documents.ids, documents.texts, documents.usable, strict=True):
-            cells = ["", "", ""]
-            if usable:
-                cluster, probability = next(assigned)
-                cells = [cluster, id2label[cluster], f"{probability:.6f}"]
-            writer.writerow([id_, *cells, *("" for _ in position), text])  # the writer leaves None empty
+        for documents, clusters, probabilities in parts:
+            assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
+            for id_, text, usable in zip(documents.ids, documents.texts, documents.usable, strict=True):
+                cells = ["", "", ""]
+                if usable:
+                    cluster, probability = next(assigned)
+                    cells = [cluster, id2label[cluster], f"{probability:.6f}"]
+                writer.writerow([id_, *cells, *("" for _ in position), text])  # the writer leaves None empty
 
 
 def nearest_documents(

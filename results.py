@@ -1,5 +1,7 @@
 """What a run leaves in `results/`, and what it tells of it: clusters of the texts, their names and scores."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from data import tokenize
 from documents import Documents
 from keywords import cluster_keywords, make_labels
 from metrics import gold_scores, internal_scores
-from report import cluster_table, nearest_documents, one_line, score_table, write_assignments
+from report import Assignment, cluster_table, nearest_documents, one_line, score_table, write_assignments
 from trainer import ClusteringTrainer
 
 
@@ -51,9 +53,8 @@ def write_clusters(
         if data_args.card_examples:
             trainer.card["examples"] = [[one_line(texts[row], 300) for row in rows] for rows in nearest]
     results = Path(trainer.args.output_dir, "results")
-    write_assignments(
-        results / "clusters.csv", documents, clusters, prediction.probabilities, config.id2label, with_position=True
-    )
+    assigned = (documents, clusters, prediction.probabilities)
+    write_assignments(results / "clusters.csv", [assigned], config.id2label, with_position=True)
     if data_args.save_embeddings:
         np.save(results / "embeddings.npy", prediction.embeddings)
     return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
@@ -76,11 +77,23 @@ def score_clusters(
     return metrics
 
 
-def write_predictions(trainer: ClusteringTrainer, documents: Documents, num_proc: int | None) -> str:
-    """Cluster new documents and write the result; a line that says so."""
-    prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
+def write_predictions(trainer: ClusteringTrainer, parts: Iterable[Documents], num_proc: int | None) -> str:
+    """Cluster new documents, part by part, and write the result; a line that says so."""
+    count = 0
+
+    def predict() -> Iterator[Assignment]:
+        nonlocal count
+        for documents in parts:
+            count += len(documents)
+            if documents.usable.any():
+                prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
+                yield documents, prediction.clusters, prediction.probabilities
+            else:
+                yield documents, np.array([], dtype=int), np.array([])
+
     path = Path(trainer.args.output_dir, "results", "predictions.csv")
     if trainer.is_world_process_zero():
-        id2label = trainer.model.config.id2label
-        write_assignments(path, documents, prediction.clusters, prediction.probabilities, id2label)
-    return f"{len(documents):,} new documents: {path}"
+        write_assignments(path, predict(), trainer.model.config.id2label)
+    else:
+        deque(predict(), maxlen=0)
+    return f"{count:,} new documents: {path}"

@@ -10,6 +10,8 @@ Arguments may also come from one JSON file: `run_clustering.py arguments.json`.
 
 import logging
 import sys
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -30,7 +32,7 @@ from transformers.utils import logging as transformers_logging
 
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from data import check_mask_token, limit_length, tokenize
-from documents import Documents, check_enough_documents, make_documents, read_columns
+from documents import Documents, check_enough_documents, make_documents, read_columns, stream_documents
 from modeling_bert_cluster import BertForClustering, check_masked_lm
 from publishing import upload_command
 from report import write_json
@@ -91,12 +93,11 @@ def read_training_documents(data_args: DataArguments, model_args: ModelArguments
     return documents
 
 
-def read_new_documents(data_args: DataArguments) -> Documents:
-    """The documents of `--predict_file`, checked; gold classes are not asked for."""
-    return make_documents(
-        read_columns(data_args.predict_file),
+def stream_new_documents(data_args: DataArguments) -> Iterator[Documents]:
+    """The documents of `--predict_file`, batch by batch; gold classes are not asked for."""
+    return stream_documents(
         data_args.predict_file,
-        data_args.text_column,
+        text_column=data_args.text_column,
         id_column=data_args.id_column,
         skip_bad_rows=data_args.skip_bad_rows,
     )
@@ -169,7 +170,8 @@ def main() -> None:
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         clusters_texts = training_args.do_train or training_args.do_eval
         documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
-        new_documents = read_new_documents(data_args) if training_args.do_predict else None
+        if training_args.do_predict:  # a first reading, for what is wrong with them
+            deque(stream_new_documents(data_args), maxlen=0)
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
@@ -203,8 +205,8 @@ def main() -> None:
     # Clusters of the texts, and of new ones
     if documents:
         lines += write_clusters(trainer, documents, data_args, metrics)
-    if new_documents:
-        lines.append(write_predictions(trainer, new_documents, num_proc))
+    if training_args.do_predict:
+        lines.append(write_predictions(trainer, stream_new_documents(data_args), num_proc))
 
     # The model, and what a person reads
     output_dir = Path(training_args.output_dir)

@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from documents import make_documents, read_columns
+from documents import make_documents, read_batches, read_columns, stream_documents
 
 
 ROWS = [
@@ -59,6 +59,39 @@ def test_every_format_gives_the_same_rows_unaltered(ending, gzipped, tmp_path):
     assert documents.ids == [row["id"] for row in ROWS]
     assert documents.texts == [row["text"] for row in ROWS]
     assert documents.classes.tolist() == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_batches_are_the_table_in_parts(ending, tmp_path):
+    path = tmp_path / f"texts{ending}"
+    WRITERS[ending](path)
+    sizes = [len(batch["text"]) for batch in read_batches(str(path), size=2)]
+    assert sizes == [2, 1]
+    parts = list(stream_documents(str(path), size=2, id_column="id"))
+    assert [id_ for part in parts for id_ in part.ids] == [row["id"] for row in ROWS]
+    assert [text for part in parts for text in part.texts] == [row["text"] for row in ROWS]
+    assert [id_ for part in stream_documents(str(path), size=2) for id_ in part.ids] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.txt"])
+def test_a_batch_is_read_before_the_rest_of_the_file(name, tmp_path):
+    rows = {"a.csv": b"text\none\ntwo\n", "a.jsonl": b'{"text": "one"}\n{"text": "two"}\n', "a.txt": b"one\ntwo\n"}
+    (tmp_path / name).write_bytes(rows[name] + rows[name][5:] * 100_000 + b"\xff")
+    batches = stream_documents(str(tmp_path / name), size=2, skip_bad_rows=True)
+    assert next(batches).texts == ["one", "two"]
+    with pytest.raises(ValueError, match="not UTF-8|valid JSON"):
+        list(batches)
+
+
+def test_a_stream_numbers_its_bad_rows_on_and_needs_texts(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(json.dumps({"text": text}) for text in ("one", "two", "three", "")))
+    with pytest.raises(ValueError, match="row 4 is empty"):
+        list(stream_documents(str(path), size=3))
+    for content in ("", "text\n"):
+        (tmp_path / "a.csv").write_text(content)
+        with pytest.raises(ValueError, match="no texts|no column 'text'"):
+            list(stream_documents(str(tmp_path / "a.csv")))
 
 
 def test_text_file_has_a_document_a_line(tmp_path):

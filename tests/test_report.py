@@ -21,9 +21,8 @@ def test_assignments_keep_rows_order_and_ids(with_position, tmp_path):
     columns = {"id": ["007", "b", "c"], "text": ['one, "two"\nthree', "", "🙂 four"]}
     documents = make_documents(columns, "a.csv", id_column="id", skip_bad_rows=True)
     path = tmp_path / "results" / "clusters.csv"
-    write_assignments(
-        path, documents, np.array([1, 0]), np.array([0.75, 1.0]), {0: "zero", 1: "one"}, with_position=with_position
-    )
+    parts = [(documents, np.array([1, 0]), np.array([0.75, 1.0]))]
+    write_assignments(path, parts, {0: "zero", 1: "one"}, with_position=with_position)
     place = {"x": "", "y": ""} if with_position else {}
     expected = [
         {"id": "007", "cluster": "1", "label": "one", "probability": "0.750000", **place, "text": 'one, "two"\nthree'},

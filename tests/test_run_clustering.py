@@ -72,6 +72,23 @@ def train(run, train_file, headless_dir, tmp_path):
     return call
 
 
+def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monkeypatch):
+    """Parts of two rows, one of them without any usable text."""
+    output = train("--num_train_epochs", 1)
+    texts = ["pear", "moon of the star", "", "", "a loan", "fig and plum juice", "rocket"]
+    (tmp_path / "new.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    predict = ["--model_name_or_path", output, "--do_predict", "--predict_file", tmp_path / "new.jsonl"]
+    predict += ["--skip_bad_rows", "--use_cpu", "--output_dir"]
+    run(*predict, tmp_path / "whole")
+    stream = run_clustering.stream_documents
+    monkeypatch.setattr(run_clustering, "stream_documents", lambda *args, **kwargs: stream(*args, size=2, **kwargs))
+    run(*predict, tmp_path / "parts")
+    whole, parts = (read_rows(tmp_path / name / "results" / "predictions.csv") for name in ("whole", "parts"))
+    assert [row["text"] for row in parts] == texts and [row["id"] for row in parts] == [*"0123456"]
+    assert [row["cluster"] for row in parts] == [row["cluster"] for row in whole]
+    assert [row["cluster"] == "" for row in parts] == [text == "" for text in texts]
+
+
 def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
     output = train(
         *("--label_column", "topic", "--id_column", "key", "--max_seq_length", 9),

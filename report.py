@@ -112,11 +112,11 @@ def cluster_table(
 
 
 def score_table(metrics: dict[str, Any]) -> Iterable[str]:
-    """Lines that set k-means, start and final side by side, where the run had gold classes."""
+    """Lines that set k-means, start, untrained and final model side by side, where the run had gold classes."""
     names = ("accuracy", "nmi", "ari", "purity")
     if f"eval_{names[0]}" not in metrics:
         return
     yield "against gold classes " + "".join(f"{name:>10}" for name in names)
-    for prefix, title in (("kmeans", "k-means"), ("init", "start"), ("eval", "final")):
+    for prefix, title in (("kmeans", "k-means"), ("init", "start"), ("untrained", "untrained"), ("eval", "final")):
         if f"{prefix}_{names[0]}" in metrics:
             yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in names)

@@ -63,17 +63,23 @@ def write_clusters(
 def score_clusters(
     trainer: ClusteringTrainer, documents: Documents, clusters: np.ndarray, embeddings: np.ndarray
 ) -> dict[str, Any]:
-    """Scores of the clusters `(num_usable,)`; where there are gold classes, of k-means and of the start too."""
+    """Scores of the clusters `(num_usable,)`.
+
+    Where there are gold classes, also of plain k-means, of the start, and of the model between start and training.
+    """
     num_clusters = trainer.model.config.num_clusters
     metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
     metrics |= {f"eval_{name}": score for name, score in scores.items()}
     if documents.classes is not None:
         classes = documents.classes[documents.usable]
-        stages = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters, "eval": clusters}
+        stages = {"eval": clusters}
+        if trainer.guard is not None:
+            before = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters}
+            before["untrained"] = trainer.guard.first_clusters
+            stages |= {stage: assignment.cpu().numpy() for stage, assignment in before.items()}
         for stage, assignment in stages.items():
-            if assignment is not None:
-                metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
+            metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
     return metrics
 
 

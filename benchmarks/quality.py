@@ -20,14 +20,14 @@ from statistics import mean, stdev
 
 ROOT = Path(__file__).parent.parent
 SCORES = ("accuracy", "nmi", "ari", "purity")
-STAGES = {"kmeans": "k-means", "init": "start", "eval": "result"}
+STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "result"}
 SETTINGS = {
     "default": [],
     # Huang et al. (2020); the learning rate is that of their experiments with BERT.
     "paper": ["--init", "kmeans", "--alpha", "1", "--kernel", "divide", "--normalize_embeddings", "false"]
     + ["--size_prior", "uniform", "--lexical_teacher", "false", "--keep_best", "false", "--mlm_weight", "1"]
     + ["--mlm_head_warmup_epochs", "0"]
-    + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5"],
+    + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5", "--num_train_epochs", "3"],
 }
 
 
@@ -53,6 +53,8 @@ def table(results: list[dict]) -> str:
     for corpus, setting in dict.fromkeys((r["corpus"], r["setting"]) for r in results):
         runs = [r["metrics"] for r in results if (r["corpus"], r["setting"]) == (corpus, setting)]
         for stage, title in STAGES.items():
+            if f"{stage}_accuracy" not in runs[0]:
+                continue
             cells = [spread([m[f"{stage}_{score}"] for m in runs]) for score in SCORES]
             if stage == "eval":
                 sizes = [m[f"eval_{end}_cluster"] for end in ("smallest", "largest") for m in runs]

@@ -107,7 +107,7 @@ def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
 
     metrics = strict_json(output / "all_results.json")
     scores = ("accuracy", "nmi", "ari", "purity")
-    assert {f"{stage}_{name}" for stage in ("kmeans", "init", "eval") for name in scores} < set(metrics)
+    assert {f"{stage}_{name}" for stage in ("kmeans", "init", "untrained", "eval") for name in scores} < set(metrics)
     assert [metrics[f"kmeans_{name}"] for name in scores] == [metrics[f"init_{name}"] for name in scores]
     sizes = np.bincount([int(row["cluster"]) for row in rows], minlength=3)
     assert (metrics["eval_smallest_cluster"], metrics["eval_largest_cluster"]) == (sizes.min(), sizes.max())

@@ -1,5 +1,8 @@
 """The model: every family forward, backward, saved and reloaded; masked-LM loss on masked positions; padding."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -157,6 +160,16 @@ def test_number_of_clusters_is_one_thing(num_clusters, tmp_path):
     assert len(other.cluster_head.centroids) == num_clusters + 2 and not other.has_clusters
     with pytest.raises(ValueError, match="ignore_mismatched_sizes"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2)
+
+
+def test_a_config_of_an_older_version_still_loads(tmp_path):
+    """The fixture was written before `base_model` was a field."""
+    shutil.copy(Path(__file__).parent / "fixtures" / "config_before_base_model.json", tmp_path / "config.json")
+    config = BertClusterConfig.from_pretrained(tmp_path)
+    assert config.num_clusters == 3 and config.id2label[2] == "invoice, loan, payment" and config.base_model is None
+    BertForClustering(config).save_pretrained(tmp_path / "model")
+    again = BertForClustering.from_pretrained(tmp_path / "model")
+    assert again.cluster_head.centroids.shape == (3, 40) and again.config.alpha == config.alpha
 
 
 def test_resized_vocabulary_keeps_the_tie(tmp_path):

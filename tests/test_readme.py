@@ -1,4 +1,4 @@
-"""What the README shows is run: its Python, and its commands but for those that need the Hub."""
+"""What the README shows is run: its Python, and its commands but for those that load a dataset of the Hub."""
 
 import csv
 import os
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from loopback_hub import LoopbackHub
 from transformers import HfArgumentParser
 
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
@@ -30,14 +31,15 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if "run_clustering.py" in line]
 
 
-def run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path, **more: str) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "ACCELERATE_USE_CPU": "true"}
+    environment |= more
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
 def test_python_blocks_run_one_after_the_other(corpus, headless_dir, tmp_path):
-    code = "\n".join(blocks("python"))
+    code = "\n".join(block for block in blocks("python") if "bertopic" not in block and "revision" not in block)
     assert HUB_ENCODER in code
     code = f"texts = {corpus[0]!r}\n" + code.replace(HUB_ENCODER, headless_dir)
     code += "\nassert probabilities.shape == (91, 3) and embeddings.shape == (91, 40)"
@@ -58,6 +60,8 @@ def test_commands_on_files_run(corpus, headless_dir, tmp_path):
     for name in ("messages.csv", "new.csv"):
         with open(tmp_path / name, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["text"], *([text] for text in corpus[0])])
+    hub = LoopbackHub(tmp_path / "hub")
+    endpoint = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "HF_HUB_OFFLINE": "0"}
     ran = 0
     for command in commands():
         if "--train_file" in command or "--predict_file" in command:
@@ -65,9 +69,14 @@ def test_commands_on_files_run(corpus, headless_dir, tmp_path):
             script = command.index("run_clustering.py")
             arguments = [argument.replace(HUB_ENCODER, headless_dir) for argument in command[script + 1 :]]
             launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *command[1:script]]
-            run([*launch, str(ROOT / "run_clustering.py"), *arguments, "--use_cpu"], tmp_path)
+            run([*launch, str(ROOT / "run_clustering.py"), *arguments, "--use_cpu"], tmp_path, **endpoint)
             ran += 1
-    assert ran == 2
+    assert ran == 3
+    (pinned,) = (block for block in blocks("python") if "revision" in block)
+    code = pinned.replace("0f3c1d2", hub.commits("user/topics")[-1].name.split("-")[1])
+    run([sys.executable, "-c", f"from transformers import AutoModel\n{code}"], tmp_path, **endpoint)
+    hub.stop()
+    assert hub.refused == []
     clusters = []
     for name in ("output/results/clusters.csv", "predictions/results/predictions.csv"):
         with open(tmp_path / name, newline="", encoding="utf-8") as file:

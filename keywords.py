@@ -24,9 +24,10 @@ def find_stop_words(texts: list[str]) -> set[str]:
     """
     frequency = Counter(word for text in texts for word in re.findall(WORD, text.lower()))
     lists = [set(get_stop_words(language)) for language in AVAILABLE_LANGUAGES if language != "english"]
-    lists.append(set(ENGLISH_STOP_WORDS))  # the other list of English holds 'computer' and 'million'
+    # The list of English holds 'computer' and 'million'; its contractions alone are of use.
+    lists.append(ENGLISH_STOP_WORDS | {word for word in get_stop_words("english") if "'" in word})
     counts = [sum(frequency[word] for word in words) for words in lists]
-    return lists[int(np.argmax(counts))] if max(counts) > 0.1 * frequency.total() else set()
+    return set(lists[int(np.argmax(counts))]) if max(counts) > 0.1 * frequency.total() else set()
 
 
 def diversify(terms: Iterable[str], count: int) -> list[str]:

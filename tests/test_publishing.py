@@ -1,5 +1,6 @@
 """Publishing: what arrives on a Hub, that it loads from there in every way the card names, and what fails cleanly."""
 
+import csv
 import json
 import os
 import re
@@ -151,14 +152,27 @@ print(json.dumps(sentences.tolist()))
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_the_hub(hub, push, tmp_path):
-    assert push(hub).returncode == 0
+def test_training_goes_on_and_texts_are_sorted_from_the_hub(hub, push, tmp_path):
+    """The first push also leaves the checkpoint to go on from, with its pickles, as the strategy says."""
+    assert push(hub, "--hub_strategy", "checkpoint", "--hub_always_push").returncode == 0
+    files = set(hub.files(REPO))
+    assert {name for name in files if not name.startswith("last-checkpoint/")} == EXPECTED
+    assert {"last-checkpoint/optimizer.pt", "last-checkpoint/clustering_state.safetensors"} < files
     more = ("--model_name_or_path", REPO, "--num_train_epochs", "1")
     done = push(hub, *more, output="on")
     assert done.returncode == 0, done.stderr
     config, before = (json.loads((tmp_path / name / "config.json").read_text()) for name in ("on", "run"))
     assert config["id2label"] == before["id2label"] and "fresh" not in done.stderr
     assert config["base_model"] is None and str(tmp_path) not in json.dumps(config)
+
+    command = [sys.executable, str(ROOT / "run_clustering.py"), "--model_name_or_path", REPO, "--do_predict"]
+    command += ["--predict_file", str(tmp_path / "texts.json"), "--output_dir", "predictions", "--use_cpu"]
+    environment = hub_environment(hub, tmp_path / "fresh")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "predictions" / "results" / "predictions.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 91 and {row["label"] for row in rows} == set(config["id2label"].values())
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 from modeling_bert_cluster import soft_assignment
-from start import cluster_means, discriminants
+from views import cluster_means, discriminants
 
 
 def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7) -> float:
@@ -42,7 +42,7 @@ def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int, temperatur
     It is the softmax of cosine / temperature to the clusters' means, in the space of their discriminants.
 
     Args:
-        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`start.fuse`).
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`views.fuse`).
         clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters.
         num_clusters (`int`): Number of clusters K; an empty one is far from every document.
         temperature (`float`, *optional*, defaults to 0.1): Of the softmax.

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from clustering import has_collapsed
-from start import ClusterScore
+from score import ClusterScore
 
 
 logger = logging.getLogger(__name__)

@@ -9,21 +9,17 @@ Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import softmax
-from scipy.stats import entropy
 from sklearn.cluster import AgglomerativeClustering, KMeans
-from sklearn.decomposition import TruncatedSVD
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
+
+from score import ClusterScore, evenness
+from views import cluster_means, discriminants, fuse
 
 
 class Start(NamedTuple):
@@ -69,125 +65,6 @@ def kmeans(
     return best.labels_.astype(np.int64), best.cluster_centers_.astype(np.float32)
 
 
-def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
-    """Mean embedding of each cluster, `(num_clusters, hidden_size)`; zero for an empty one.
-
-    Example:
-        >>> cluster_means(np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]]), np.array([1, 1, 0]), num_clusters=2)
-        array([[1., 1.],
-               [0., 3.]])
-    """
-    sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
-    return (_members(clusters, num_clusters) @ embeddings / sizes[:, None]).astype(embeddings.dtype)
-
-
-def _members(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
-    """Which documents each cluster holds: ones in `(num_clusters, num_documents)`."""
-    return csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
-
-
-def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
-    """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
-
-    TF-IDF of tokens and pairs of neighbours, a truncated SVD, rows of unit length. Tokens instead of words need no
-    language's rules.
-
-    Args:
-        documents (`list[list[int]]` of length `num_documents`): Token ids, without special tokens.
-        seed (`int`): Seed of the SVD.
-        num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary is smaller.
-
-    Returns:
-        `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known token is a row of
-        zeros; where documents share no tokens at all there are no columns.
-    """
-
-    def terms(ids: list[int]) -> list[tuple[int, ...]]:
-        return [*zip(ids), *pairwise(ids)]
-
-    try:
-        weights = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5).fit_transform(documents)
-    except ValueError:  # scikit-learn's word for: no term is left
-        return np.zeros((len(documents), 0), dtype=np.float32)
-    num_components = min(num_components, *(size - 1 for size in weights.shape))
-    if num_components < 1:
-        return np.zeros((len(documents), 0), dtype=np.float32)
-    return normalize(TruncatedSVD(num_components, random_state=seed).fit_transform(weights)).astype(np.float32)
-
-
-def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.5) -> np.ndarray:
-    """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size + num_components)`.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of any length.
-        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of unit length.
-        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1. For
-            distances half the length does best; discriminants, which weigh for themselves, take more.
-    """
-    return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
-
-
-def draw_sample(num_documents: int, seed: int, size: int = 5000) -> np.ndarray:
-    """Sorted indices of at most `size` documents, for scores whose cost grows with the square of their number."""
-    return np.sort(np.random.default_rng(seed).choice(num_documents, min(size, num_documents), replace=False))
-
-
-class ClusterScore:
-    """How well clusters hold together, without gold classes: modularity plus silhouette.
-
-    Modularity (Newman 2006) of the clusters on the graph of nearest neighbours sees whether neighbours stay together,
-    the cosine silhouette (Rousseeuw 1987) whether clusters lie apart; each alone favours clusters of its own kind.
-
-    Args:
-        sample (`np.ndarray` of shape `(sample_size,)`): Which documents it looks at.
-        embeddings (`np.ndarray` of shape `(sample_size, hidden_size)`): Their embeddings, rows of unit length.
-        num_neighbors (`int`, *optional*, defaults to 10): Neighbours of a document.
-    """
-
-    def __init__(self, sample: np.ndarray, embeddings: np.ndarray, num_neighbors: int = 10) -> None:
-        self.sample, self.embeddings = sample, embeddings
-        graph = kneighbors_graph(self.embeddings, min(num_neighbors, len(sample) - 1), metric="cosine")
-        self.graph = graph + graph.T
-
-    def __call__(self, clusters: np.ndarray) -> float:
-        """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.
-
-        It is -2 where the sampled documents are all in one cluster, or each in one of its own.
-        """
-        names, clusters = np.unique(clusters[self.sample], return_inverse=True)
-        if not 1 < len(names) < len(clusters):
-            return -2.0
-        return self.modularity(clusters) + self.silhouette(clusters)
-
-    def silhouette(self, clusters: np.ndarray) -> float:
-        """What `silhouette_score` gives with the cosine metric, without the distances between documents.
-
-        The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean.
-        """
-        rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
-        distances = 1 - self.embeddings @ cluster_means(self.embeddings, clusters, len(sizes)).T
-        others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
-        within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
-        distances[rows, clusters] = np.inf
-        nearest = distances.min(axis=1)
-        return float(np.where(others > 0, (nearest - within) / np.maximum(nearest, within), 0).mean())
-
-    def modularity(self, clusters: np.ndarray) -> float:
-        members = _members(clusters, clusters.max() + 1)
-        links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
-        return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
-
-
-def evenness(clusters: np.ndarray, num_clusters: int) -> float:
-    """Entropy of the clusters' shares over that of equal shares (Pielou 1966), from 0 to 1.
-
-    Example:
-        >>> evenness(np.array([0, 0, 1, 1]), num_clusters=2)
-        1.0
-    """
-    return float(entropy(np.bincount(clusters, minlength=num_clusters)) / np.log(num_clusters))
-
-
 def anneal(
     embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_stages: int = 5, num_rounds: int = 10
 ) -> np.ndarray:
@@ -210,26 +87,6 @@ def anneal(
             weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
             centroids = normalize(weights.T @ embeddings)
     return weights.argmax(axis=1)
-
-
-def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4) -> np.ndarray:
-    """Directions that part the clusters best: shrunken linear discriminant analysis, seen from the middle.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
-        shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
-
-    Returns:
-        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where all
-        documents are in one cluster, or each in one of its own, they are those of the embeddings.
-    """
-    names, clusters = np.unique(clusters, return_inverse=True)
-    if len(names) in (1, len(clusters)):
-        return normalize(embeddings)
-    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
-    projected = analysis.transform(embeddings)
-    return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))
 
 
 def refine(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_rounds: int = 5) -> np.ndarray:

@@ -34,7 +34,9 @@ from clustering import calibrate_alpha, changed_fraction, cluster_shares, target
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
 from publishing import PublishingTrainer
-from start import ClusterScore, cluster_means, draw_sample, find_start, fuse, kmeans, lexical_view
+from score import ClusterScore, draw_sample
+from start import find_start, kmeans
+from views import cluster_means, fuse, lexical_view
 from warmup import warm_up_mlm_head
 
 
@@ -178,18 +180,16 @@ class ClusteringTrainer(PublishingTrainer):
     def _make_start(self) -> None:
         embeddings, head = self.encode(self.train_dataset), self.model.cluster_head
         num_clusters, config = len(head.centroids), self.model.config
-        lexical = self._lexical_view()
+        lexical, seed = self._lexical_view(), self.args.seed
         self.fused = torch.from_numpy(fuse(embeddings, lexical, 1.0)) if self.args.lexical_teacher else None
-        sample = draw_sample(len(embeddings), self.args.seed)
+        sample = draw_sample(len(embeddings), seed)
         score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
         keeps_clusters = self.args.init is None and self.model.has_clusters
         clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
-            clusters[:], _ = kmeans(embeddings, num_clusters, self.args.seed, progress=self._shows_progress)
+            clusters[:], _ = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
-                start = find_start(
-                    embeddings, lexical, num_clusters, self.args.seed, score, progress=self._shows_progress
-                )
+                start = find_start(embeddings, lexical, num_clusters, seed, score, progress=self._shows_progress)
                 scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
                 logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
                 clusters[1] = start.clusters
@@ -376,8 +376,7 @@ class ClusteringTrainer(PublishingTrainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
-        is_checkpoint = _internal_call and output_dir is not None
-        if is_checkpoint and self.args.should_save and self.targets is not None:
+        if _internal_call and output_dir and self.args.should_save and self.targets is not None:
             names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "fused")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)

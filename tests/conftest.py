@@ -8,6 +8,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import random  # noqa: E402
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # noqa: E402
@@ -92,3 +93,10 @@ def headless_dir(encoder_dir, tokenizer, tmp_path_factory) -> str:
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Directions around as many axes as there are sizes, and the number of their axis."""
+    generator, groups = np.random.default_rng(seed), np.repeat(np.arange(len(sizes)), sizes)
+    points = np.eye(width)[groups] + spread * generator.normal(size=(len(groups), width))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups

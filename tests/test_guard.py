@@ -6,7 +6,7 @@ import torch
 
 from guard import Guard
 from modeling_bert_cluster import BertForClustering
-from start import ClusterScore
+from score import ClusterScore
 
 
 CLUSTERS = torch.tensor([0, 0, 0, 1, 1, 1])

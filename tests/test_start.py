@@ -2,31 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import make_groups
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score
 
-from start import (
-    ClusterScore,
-    anneal,
-    cluster_means,
-    consensus,
-    draw_sample,
-    evenness,
-    find_start,
-    fuse,
-    kmeans,
-    lexical_view,
-    over_cluster,
-    refine,
-    split_and_merge,
-)
-
-
-def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Directions around as many axes as there are sizes, and the number of their axis."""
-    generator, groups = np.random.default_rng(seed), np.repeat(np.arange(len(sizes)), sizes)
-    points = np.eye(width)[groups] + spread * generator.normal(size=(len(groups), width))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+from score import ClusterScore
+from start import anneal, consensus, find_start, kmeans, over_cluster, refine, split_and_merge
 
 
 def test_kmeans_is_scikit_learns_with_as_many_restarts():
@@ -35,69 +16,6 @@ def test_kmeans_is_scikit_learns_with_as_many_restarts():
     reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
     np.testing.assert_array_equal(clusters, reference.labels_)
     np.testing.assert_array_equal(centroids, reference.cluster_centers_)
-
-
-def test_cluster_means_of_an_empty_cluster_are_zero():
-    means = cluster_means(np.ones((3, 2)), np.array([0, 0, 2]), num_clusters=3)
-    np.testing.assert_array_equal(means, [[1, 1], [0, 0], [1, 1]])
-
-
-def test_lexical_view_joins_documents_that_share_rare_tokens():
-    documents = [[1, 2, 3], [1, 2, 3, 9], [7, 8, 9], [7, 8], [4, 5, 6], [4, 5, 6]]
-    view = lexical_view(documents, seed=0)
-    assert view.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
-    similarity = view @ view.T
-    assert similarity[0, 1] > similarity[0, 2] and similarity[2, 3] > similarity[2, 4]
-
-
-@pytest.mark.parametrize("documents", [[[1], [2], [3]], [[], [], []], [[1], [1], [1]]])
-def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
-    assert lexical_view(documents, seed=0).shape == (3, 0)
-
-
-def test_fuse_has_unit_rows_and_the_weight_asked_for():
-    fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
-    np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
-    assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]
-
-
-def test_score_of_right_clusters_is_the_best():
-    embeddings, groups = make_groups([30, 20, 10], spread=0.1)
-    sample = draw_sample(len(groups), seed=0)
-    score = ClusterScore(sample, embeddings[sample], num_neighbors=5)
-    assert score(groups) > score(groups.clip(max=1))
-    assert score(groups) > score(np.random.default_rng(0).permutation(groups))
-    assert score(np.zeros_like(groups)) == score(np.arange(len(groups))) == -2
-
-
-def test_score_is_modularity_plus_silhouette():
-    """Two pairs, each document linked to its twin: half of all links lie in either, Q = 1 - (1/4 + 1/4)."""
-    embeddings = np.array([[1.0, 0.0], [0.8, 0.6], [-1.0, 0.0], [-0.8, -0.6]])
-    clusters = np.array([0, 0, 1, 1])
-    score = ClusterScore(np.arange(4), embeddings, num_neighbors=1)
-    assert score(clusters) == pytest.approx(0.5 + silhouette_score(embeddings, clusters, metric="cosine"))
-
-
-@pytest.mark.parametrize("sizes", [[30, 20, 10], [5, 1, 1], [2, 2]])
-def test_silhouette_is_scikit_learns(sizes):
-    embeddings, groups = make_groups(sizes, spread=0.3)
-    expected = silhouette_score(embeddings, groups, metric="cosine")
-    assert ClusterScore(np.arange(len(groups)), embeddings).silhouette(groups) == pytest.approx(expected, abs=1e-6)
-
-
-def test_evenness_falls_with_the_spread_of_the_sizes():
-    sizes = [[5, 5, 5], [7, 5, 3], [13, 1, 1], [15, 0, 0]]
-    values = [evenness(np.repeat([0, 1, 2], counts), num_clusters=3) for counts in sizes]
-    assert values[0] == pytest.approx(1) and values[3] == 0
-    assert values == sorted(values, reverse=True)
-
-
-def test_sample_is_seeded_and_bounded():
-    sample = draw_sample(9000, seed=1)
-    assert len(np.unique(sample)) == 5000 and sample.max() < 9000
-    np.testing.assert_array_equal(sample, draw_sample(9000, seed=1))
-    np.testing.assert_array_equal(draw_sample(7, seed=1), np.arange(7))
 
 
 @pytest.mark.parametrize("shift", [0, 3])

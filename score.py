@@ -1,0 +1,68 @@
+"""How good clusters are without gold classes: what chooses the start, and guards the training."""
+
+import numpy as np
+from scipy.stats import entropy
+from sklearn.neighbors import kneighbors_graph
+
+from views import cluster_means, membership
+
+
+def draw_sample(num_documents: int, seed: int, size: int = 5000) -> np.ndarray:
+    """Sorted indices of at most `size` documents, for scores whose cost grows with the square of their number."""
+    return np.sort(np.random.default_rng(seed).choice(num_documents, min(size, num_documents), replace=False))
+
+
+class ClusterScore:
+    """How well clusters hold together, without gold classes: modularity plus silhouette.
+
+    Modularity (Newman 2006) of the clusters on the graph of nearest neighbours sees whether neighbours stay together,
+    the cosine silhouette (Rousseeuw 1987) whether clusters lie apart; each alone favours clusters of its own kind.
+
+    Args:
+        sample (`np.ndarray` of shape `(sample_size,)`): Which documents it looks at.
+        embeddings (`np.ndarray` of shape `(sample_size, hidden_size)`): Their embeddings, rows of unit length.
+        num_neighbors (`int`, *optional*, defaults to 10): Neighbours of a document.
+    """
+
+    def __init__(self, sample: np.ndarray, embeddings: np.ndarray, num_neighbors: int = 10) -> None:
+        self.sample, self.embeddings = sample, embeddings
+        graph = kneighbors_graph(self.embeddings, min(num_neighbors, len(sample) - 1), metric="cosine")
+        self.graph = graph + graph.T
+
+    def __call__(self, clusters: np.ndarray) -> float:
+        """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.
+
+        It is -2 where the sampled documents are all in one cluster, or each in one of its own.
+        """
+        names, clusters = np.unique(clusters[self.sample], return_inverse=True)
+        if not 1 < len(names) < len(clusters):
+            return -2.0
+        return self.modularity(clusters) + self.silhouette(clusters)
+
+    def silhouette(self, clusters: np.ndarray) -> float:
+        """What `silhouette_score` gives with the cosine metric, without the distances between documents.
+
+        The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean.
+        """
+        rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
+        distances = 1 - self.embeddings @ cluster_means(self.embeddings, clusters, len(sizes)).T
+        others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
+        within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
+        distances[rows, clusters] = np.inf
+        nearest = distances.min(axis=1)
+        return float(np.where(others > 0, (nearest - within) / np.maximum(nearest, within), 0).mean())
+
+    def modularity(self, clusters: np.ndarray) -> float:
+        members = membership(clusters, clusters.max() + 1)
+        links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
+        return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
+
+
+def evenness(clusters: np.ndarray, num_clusters: int) -> float:
+    """Entropy of the clusters' shares over that of equal shares (Pielou 1966), from 0 to 1.
+
+    Example:
+        >>> evenness(np.array([0, 0, 1, 1]), num_clusters=2)
+        1.0
+    """
+    return float(entropy(np.bincount(clusters, minlength=num_clusters)) / np.log(num_clusters))

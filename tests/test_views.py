@@ -1,0 +1,31 @@
+"""Spaces: what words add to embeddings, and how they are put side by side."""
+
+import numpy as np
+import pytest
+
+from views import cluster_means, fuse, lexical_view
+
+
+def test_cluster_means_of_an_empty_cluster_are_zero():
+    means = cluster_means(np.ones((3, 2)), np.array([0, 0, 2]), num_clusters=3)
+    np.testing.assert_array_equal(means, [[1, 1], [0, 0], [1, 1]])
+
+
+def test_lexical_view_joins_documents_that_share_rare_tokens():
+    documents = [[1, 2, 3], [1, 2, 3, 9], [7, 8, 9], [7, 8], [4, 5, 6], [4, 5, 6]]
+    view = lexical_view(documents, seed=0)
+    assert view.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
+    similarity = view @ view.T
+    assert similarity[0, 1] > similarity[0, 2] and similarity[2, 3] > similarity[2, 4]
+
+
+@pytest.mark.parametrize("documents", [[[1], [2], [3]], [[], [], []], [[1], [1], [1]]])
+def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
+    assert lexical_view(documents, seed=0).shape == (3, 0)
+
+
+def test_fuse_has_unit_rows_and_the_weight_asked_for():
+    fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
+    np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
+    assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]

@@ -1,0 +1,88 @@
+"""The spaces in which texts are seen: embeddings beside words, and the directions that part clusters."""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.decomposition import TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+
+def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
+    """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
+
+    TF-IDF of tokens and pairs of neighbours, a truncated SVD, rows of unit length. Tokens instead of words need no
+    language's rules.
+
+    Args:
+        documents (`list[list[int]]` of length `num_documents`): Token ids, without special tokens.
+        seed (`int`): Seed of the SVD.
+        num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary is smaller.
+
+    Returns:
+        `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known token is a row of
+        zeros; where documents share no tokens at all there are no columns.
+    """
+
+    def terms(ids: list[int]) -> list[tuple[int, ...]]:
+        return [*zip(ids), *pairwise(ids)]
+
+    try:
+        weights = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5).fit_transform(documents)
+    except ValueError:  # scikit-learn's word for: no term is left
+        return np.zeros((len(documents), 0), dtype=np.float32)
+    num_components = min(num_components, *(size - 1 for size in weights.shape))
+    if num_components < 1:
+        return np.zeros((len(documents), 0), dtype=np.float32)
+    return normalize(TruncatedSVD(num_components, random_state=seed).fit_transform(weights)).astype(np.float32)
+
+
+def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.5) -> np.ndarray:
+    """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size + num_components)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of any length.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of unit length.
+        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1. For
+            distances half the length does best; discriminants, which weigh for themselves, take more.
+    """
+    return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
+
+
+def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Mean embedding of each cluster, `(num_clusters, hidden_size)`; zero for an empty one.
+
+    Example:
+        >>> cluster_means(np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]]), np.array([1, 1, 0]), num_clusters=2)
+        array([[1., 1.],
+               [0., 3.]])
+    """
+    sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
+    return (membership(clusters, num_clusters) @ embeddings / sizes[:, None]).astype(embeddings.dtype)
+
+
+def membership(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
+    """Which documents each cluster holds: a sparse matrix of ones, `(num_clusters, num_documents)`."""
+    return csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
+
+
+def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4) -> np.ndarray:
+    """Directions that part the clusters best: shrunken linear discriminant analysis, seen from the middle.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
+
+    Returns:
+        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where all
+        documents are in one cluster, or each in one of its own, they are those of the embeddings.
+    """
+    names, clusters = np.unique(clusters, return_inverse=True)
+    if len(names) in (1, len(clusters)):
+        return normalize(embeddings)
+    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
+    projected = analysis.transform(embeddings)
+    return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))

@@ -1,5 +1,6 @@
 """The spaces in which texts are seen: embeddings beside words, and the directions that part clusters."""
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -83,6 +84,8 @@ def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float
     names, clusters = np.unique(clusters, return_inverse=True)
     if len(names) in (1, len(clusters)):
         return normalize(embeddings)
-    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage).fit(embeddings, clusters)
-    projected = analysis.transform(embeddings)
+    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Only one sample")  # a cluster of one has no spread, as it should be
+        projected = analysis.fit(embeddings, clusters).transform(embeddings)
     return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))

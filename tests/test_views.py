@@ -1,9 +1,12 @@
 """Spaces: what words add to embeddings, and how they are put side by side."""
 
+import warnings
+
 import numpy as np
 import pytest
+from conftest import make_groups
 
-from views import cluster_means, fuse, lexical_view
+from views import cluster_means, discriminants, fuse, lexical_view
 
 
 def test_cluster_means_of_an_empty_cluster_are_zero():
@@ -29,3 +32,23 @@ def test_fuse_has_unit_rows_and_the_weight_asked_for():
     fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
     np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
     assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]
+
+
+def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of_one():
+    embeddings, groups = make_groups([40, 40, 1], spread=0.4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        projected = discriminants(embeddings, groups)
+    np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, rtol=1e-5)
+
+    def apart(points: np.ndarray) -> float:
+        first, second = points[groups == 0], points[groups == 1]
+        return float((first @ first.T).mean() - (first @ second.T).mean())
+
+    assert apart(projected) > 2 * apart(embeddings)
+
+
+@pytest.mark.parametrize("clusters", [[0, 0, 0], [0, 1, 2]])
+def test_discriminants_of_one_cluster_or_of_clusters_of_one_are_the_embeddings(clusters):
+    embeddings = np.eye(3, 5, dtype=np.float32)
+    np.testing.assert_array_equal(discriminants(embeddings, np.array(clusters)), embeddings)

@@ -83,6 +83,31 @@ def training_facts(trainer: Trainer) -> dict[str, str]:
     return facts
 
 
+def card_data(name: str, base_model: str | None, dataset: str | None, scores: list[dict[str, Any]]) -> ModelCardData:
+    """What the Hub searches and filters by."""
+    results = [
+        EvalResult(
+            task_type="clustering",
+            task_name="Text clustering",
+            dataset_type=dataset or "own-texts",
+            dataset_name=dataset or "The texts it was trained on",
+            metric_type=score["name"],
+            metric_name=score["title"],
+            metric_value=round(score["value"], 4),
+        )
+        for score in scores
+    ]
+    return ModelCardData(
+        model_name=name,
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        base_model=base_model,
+        datasets=[dataset] if dataset else None,
+        tags=["text-clustering", "deep-clustering", "sentence-transformers", "custom_code"],
+        eval_results=results or None,
+    )
+
+
 def write_card(
     trainer: Trainer,
     path: Path,
@@ -106,29 +131,8 @@ def write_card(
         examples (`list[list[str]]`, *optional*): Texts of each cluster, which the card then makes public.
     """
     config, name, rows = trainer.model.config, model_id.split("/")[-1], score_rows(scores or {})
-    data = ModelCardData(
-        model_name=name,
-        library_name="transformers",
-        pipeline_tag="text-classification",
-        base_model=config.base_model,
-        datasets=[dataset] if dataset else None,
-        tags=["text-clustering", "deep-clustering", "sentence-transformers", "custom_code"],
-        eval_results=[
-            EvalResult(
-                task_type="clustering",
-                task_name="Text clustering",
-                dataset_type=dataset or "own-texts",
-                dataset_name=dataset or "The texts it was trained on",
-                metric_type=row["name"],
-                metric_name=row["title"],
-                metric_value=round(row["value"], 4),
-            )
-            for row in rows
-        ]
-        or None,
-    )
     card = ModelCard.from_template(
-        data,
+        card_data(name, config.base_model, dataset, rows),
         template_path=str(TEMPLATE),
         base_model_id=config.base_model,
         model_name=name,

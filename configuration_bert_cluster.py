@@ -22,19 +22,16 @@ class BertClusterConfig(PreTrainedConfig):
     Args:
         backbone_config (`PreTrainedConfig` or `dict`, *optional*):
             Configuration of the masked language model; a dictionary names its family by `model_type`. `None`: BERT.
-        num_clusters (`int`, *optional*, defaults to 2):
-            Number of clusters K, at least 2.
+        num_clusters (`int`, *optional*, defaults to 2): Number of clusters K, at least 2.
         alpha (`float`, *optional*):
             Degrees of freedom of the Student-t kernel. `None`: fitted to the embeddings when the clusters start.
         kernel (`str`, *optional*, defaults to `"multiply"`):
             Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
             al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
-        normalize_embeddings (`bool`, *optional*, defaults to `True`):
-            Whether embeddings are scaled to unit length.
+        normalize_embeddings (`bool`, *optional*, defaults to `True`): Whether embeddings are scaled to unit length.
         mlm_head_is_fresh (`bool`, *optional*, defaults to `False`):
             Whether the masked-LM head still holds random weights, because the checkpoint came without one.
-        base_model (`str`, *optional*):
-            Hub id of the encoder's checkpoint. `None`: it came from a folder.
+        base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a folder.
     """
 
     model_type = "bert_cluster"

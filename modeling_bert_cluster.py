@@ -157,9 +157,7 @@ class BertForClustering(PreTrainedModel):
             return super().from_pretrained(pretrained_model_name_or_path, *args, config=config, **kwargs)
         check_masked_lm(checkpoint.get("model_type"), pretrained_model_name_or_path)
         if config is not None:
-            raise ValueError(
-                "`config` would replace the encoder's own. Pass num_clusters, alpha, ... by name instead."
-            )
+            raise ValueError("`config` would replace the encoder's own. Pass num_clusters, alpha, ... by name.")
         return cls.from_encoder(pretrained_model_name_or_path, **kwargs)
 
     @classmethod

@@ -80,11 +80,11 @@ class PublishingTrainer(Trainer):
         self.card: dict[str, Any] = {}  # what else the card is to say: arguments of `card.write_card`
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Save the model, with what other libraries need to load it."""
+        """Save the model, with what other libraries need to load it. It is `push_to_hub` alone that pushes."""
         output_dir = output_dir or self.args.output_dir
         if self.args.should_save:
             save_sentence_transformers_files(self.model, self.processing_class, output_dir)
-        super().save_model(output_dir, _internal_call=_internal_call)
+        super().save_model(output_dir, _internal_call=True)
 
     def create_model_card(self, **kwargs: Any) -> None:
         """Write the card to the output directory; `kwargs`, beside `self.card`, are arguments of `card.write_card`."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from configuration_bert_cluster import BertClusterConfig  # isort: skip (first: it says which transformers is needed)
 
 import torch
-from datasets import load_dataset
+from datasets import Dataset, load_dataset
 from huggingface_hub.errors import HTTPError
 from transformers import (
     AutoConfig,
@@ -48,7 +48,7 @@ def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTraining
 
 
 def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
-    """Raise `ValueError` where the arguments do not make a run."""
+    """Raise `ValueError` where the arguments do not make a run, or there is something wrong with new documents."""
     if not (training_args.do_train or training_args.do_eval or training_args.do_predict):
         raise ValueError("There is nothing to do. Pass --do_train, --do_eval or --do_predict.")
     if training_args.do_train or training_args.do_eval:
@@ -63,6 +63,8 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
             f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
             "to go on with the run in it."
         )
+    if training_args.do_predict:
+        deque(stream_new_documents(data_args), maxlen=0)  # a first reading, for what is wrong with them
 
 
 def find_checkpoint(training_args: ClusteringTrainingArguments) -> str | None:
@@ -138,19 +140,37 @@ def load_tokenizer(
     return tokenizer
 
 
-def publish(trainer: ClusteringTrainer) -> None:
-    """Save the model with its card and, where it is asked for, push both; what could not be pushed stays here."""
-    trainer.create_model_card()
+def make_trainer(
+    model: BertForClustering,
+    training_args: ClusteringTrainingArguments,
+    train_dataset: Dataset | None,
+    tokenizer: PreTrainedTokenizerBase,
+) -> ClusteringTrainer:
+    """The trainer; it also makes the repository on the Hub, if there is to be one."""
     try:
-        trainer.save_model()  # which pushes
-    except (HTTPError, OSError) as error:
-        if not trainer.args.push_to_hub:
-            raise
-        command = upload_command(trainer.hub_model_id, trainer.args.output_dir)
+        return ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
+    except HTTPError as error:
         raise SystemExit(
-            f"error: The model is whole in '{trainer.args.output_dir}', but it could not be pushed to "
-            f"'{trainer.hub_model_id}': {error}\nTo push it later, run:\n{command}"
+            f"error: The Hub refuses '{training_args.hub_model_id or training_args.output_dir}': "
+            f"{str(error).splitlines()[-1]} Is the token right (HF_TOKEN or --hub_token), and may it write there?"
         ) from error
+
+
+def publish(trainer: ClusteringTrainer) -> None:
+    """Write the labels and the card to the saved model and, where it is asked for, push all of it."""
+    output_dir = trainer.args.output_dir
+    if trainer.is_world_process_zero():
+        trainer.model.config.save_pretrained(output_dir)
+    trainer.create_model_card()
+    if trainer.args.push_to_hub:
+        try:
+            trainer.push_to_hub()
+        except (HTTPError, OSError) as error:
+            raise SystemExit(
+                f"error: The model is whole in '{output_dir}', but it could not be pushed to "
+                f"'{trainer.hub_model_id}': {error}\nTo push it later, run:\n"
+                f"{upload_command(trainer.hub_model_id, output_dir)}"
+            ) from error
 
 
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
@@ -170,8 +190,6 @@ def main() -> None:
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         clusters_texts = training_args.do_train or training_args.do_eval
         documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
-        if training_args.do_predict:  # a first reading, for what is wrong with them
-            deque(stream_new_documents(data_args), maxlen=0)
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
@@ -188,18 +206,13 @@ def main() -> None:
     )
     num_proc = data_args.preprocessing_num_workers
     train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
-    try:
-        trainer = ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
-    except HTTPError as error:  # the repository is made here
-        raise SystemExit(
-            f"error: The Hub refuses '{training_args.hub_model_id or training_args.output_dir}': "
-            f"{str(error).splitlines()[-1]} Is the token right (HF_TOKEN or --hub_token), and may it write there?"
-        ) from error
+    trainer = make_trainer(model, training_args, train_dataset, tokenizer)
 
     # Training
     metrics, lines = {"num_clusters": model.config.num_clusters}, []
     if training_args.do_train:
         metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
+        trainer.save_model()
         trainer.save_state()
 
     # Clusters of the texts, and of new ones
@@ -208,7 +221,7 @@ def main() -> None:
     if training_args.do_predict:
         lines.append(write_predictions(trainer, stream_new_documents(data_args), num_proc))
 
-    # The model, and what a person reads
+    # What a person reads, and what the Hub gets
     output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics)

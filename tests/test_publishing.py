@@ -141,6 +141,11 @@ def test_it_loads_from_the_hub_in_every_way_of_its_card(hub, push, tmp_path):
 assert abs(sum(row["score"] for row in labels[0]) - 1) < 1e-5
 assert {row["label"] for row in labels[0]} == set(model.config.id2label.values()) and len(labels[0]) == 3
 import json
+from transformers import AutoConfig
+with torch.no_grad():
+    both = tokenizer(["apple pear plum", "a loan"], padding=True, return_tensors="pt")
+    print(json.dumps(model(**both).logits.tolist()))
+assert AutoConfig.from_pretrained("tester/topics", trust_remote_code=True).num_clusters == 3
 sentences = SentenceTransformer("tester/topics", trust_remote_code=True).encode(["apple pear plum", "a loan"])
 again = AutoModel.from_pretrained("tester/topics", trust_remote_code=True, dtype=torch.bfloat16)
 assert again.cluster_head.centroids.dtype == torch.float32 and again(**inputs).logits.isfinite().all()
@@ -148,7 +153,9 @@ print(json.dumps(sentences.tolist()))
 """
     prepare = 'import torch\ninputs = tokenizer(["apple pear plum"], return_tensors="pt")\n'
     printed = run_python("\n".join(blocks) + prepare + more, hub, tmp_path / "card")
-    np.testing.assert_allclose(json.loads(printed), expected["embeddings"], atol=1e-6)
+    logits, embeddings = map(json.loads, printed.splitlines())
+    assert logits == expected["logits"]
+    np.testing.assert_allclose(embeddings, expected["embeddings"], atol=1e-6)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What others load: from a clean process in another folder, with nothing but the saved directory."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -88,6 +89,11 @@ def test_auto_classes_and_pipeline_are_equal_to_the_model(saved, tmp_path):
 def test_published_files_need_nothing_that_a_user_lacks(name):
     needed = set(get_imports(ROOT / name)) - sys.stdlib_module_names
     assert needed <= {"torch", "transformers", "huggingface_hub"}
+
+
+def test_nothing_is_unpickled():
+    for path in ROOT.glob("*.py"):
+        assert not re.search(r"torch\.load\(|import pickle|from pickle", path.read_text(encoding="utf-8")), path
 
 
 def test_saved_folder_holds_the_two_modules(saved):

@@ -5,7 +5,8 @@
 
 A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the README in a process
 of its own; its figures are kept in `benchmarks/results/quality/`, and a run whose figures are there is not repeated.
-The table shows the mean over the seeds and, behind ±, the standard deviation.
+The table shows the mean over the seeds and, behind ±, the standard deviation; seconds are those of start, warm-up and
+training.
 """
 
 import argparse
@@ -59,7 +60,8 @@ def table(results: list[dict]) -> str:
             if stage == "eval":
                 sizes = [m[f"eval_{end}_cluster"] for end in ("smallest", "largest") for m in runs]
                 cells.append(f"{min(sizes)} to {max(sizes)}")
-                cells.append(f"{mean(m['train_runtime'] for m in runs):.0f}")
+                seconds = [m["start_runtime"] + m["train_runtime"] for m in runs if "start_runtime" in m]
+                cells.append(f"{mean(seconds):.0f}" if len(seconds) == len(runs) else "")
             else:
                 cells += ["", ""]
             lines.append(f"| {corpus} | {runs[0]['num_clusters']} | {setting} | {title} | " + " | ".join(cells) + " |")

@@ -27,7 +27,8 @@ def find_stop_words(texts: list[str]) -> set[str]:
     # The list of English holds 'computer' and 'million'; its contractions alone are of use.
     lists.append(ENGLISH_STOP_WORDS | {word for word in get_stop_words("english") if "'" in word})
     counts = [sum(frequency[word] for word in words) for words in lists]
-    return set(lists[int(np.argmax(counts))]) if max(counts) > 0.1 * frequency.total() else set()
+    found = lists[int(np.argmax(counts))] if max(counts) > 0.1 * frequency.total() else set()
+    return {word for word in found if re.fullmatch(WORD, word)}
 
 
 def diversify(terms: Iterable[str], count: int) -> list[str]:

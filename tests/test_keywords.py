@@ -10,6 +10,13 @@ ENGLISH = ["the cat and the dog are in the house", "it is a house with a cat tha
 RUSSIAN = ["он и она не в доме", "это не так и было на самом деле", "мы были в доме, и они тоже"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_stop_words_are_words_as_they_are_counted():
+    texts = ["'tis the pear", "the pear"] * 3 + ["I'll see it, the sea"] * 3
+    first, second = cluster_keywords(texts, np.repeat([0, 1], [6, 3]), num_clusters=2)
+    assert "pear" in first[0] and "sea" in " ".join(second)
+
+
 @pytest.mark.parametrize(("texts", "word"), [(ENGLISH, "the"), (RUSSIAN, "не")])
 def test_the_language_is_known_by_its_stop_words(texts, word):
     assert word in find_stop_words(texts)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ def hub_files(folder: str | os.PathLike) -> list[str]:
 
 def upload_command(repo_id: str, folder: str | os.PathLike) -> str:
     """The shell command that uploads a folder as a push would have done."""
-    return f"hf upload {repo_id} '{folder}' ." + "".join(f" --include {name}" for name in hub_files(folder))
+    included = [argument for name in hub_files(folder) for argument in ("--include", name)]
+    return shlex.join(["hf", "upload", repo_id, os.fspath(folder), ".", *included])
 
 
 def save_sentence_transformers_files(
@@ -95,7 +97,7 @@ class PublishingTrainer(Trainer):
                 self,
                 Path(self.args.output_dir, "README.md"),
                 torch.bincount(clusters, minlength=num_clusters).tolist(),
-                getattr(self, "hub_model_id", None) or Path(self.args.output_dir).absolute().name,
+                self.hub_model_id or Path(self.args.output_dir).absolute().name,
                 **self.card | kwargs,
             )
 

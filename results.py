@@ -17,9 +17,9 @@ from report import Assignment, cluster_table, nearest_documents, one_line, score
 from trainer import ClusteringTrainer
 
 
-def name_clusters(config: BertClusterConfig, keywords: list[list[str]]) -> None:
-    """Label the clusters by their keywords, unless they have got names already."""
-    if all(label == f"LABEL_{cluster}" for cluster, label in config.id2label.items()):
+def name_clusters(config: BertClusterConfig, keywords: list[list[str]], anew: bool) -> None:
+    """Label the clusters by their keywords; those that have got names already keep them, unless they start anew."""
+    if anew or all(label == f"LABEL_{cluster}" for cluster, label in config.id2label.items()):
         config.id2label = make_labels(keywords)
         config.label2id = {label: cluster for cluster, label in config.id2label.items()}
 
@@ -48,7 +48,7 @@ def write_clusters(
     nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
     if trainer.args.do_train:
         keywords = cluster_keywords(texts, clusters, config.num_clusters)
-        name_clusters(config, keywords)
+        name_clusters(config, keywords, anew=trainer.args.init is not None)
         trainer.card |= {"keywords": keywords, "dataset": data_args.dataset_name, "scores": metrics}
         if data_args.card_examples:
             trainer.card["examples"] = [[one_line(texts[row], 300) for row in rows] for rows in nearest]

@@ -72,6 +72,21 @@ def train(run, train_file, headless_dir, tmp_path):
     return call
 
 
+def test_labels_that_a_person_gave_stay_with_their_clusters(train, run, train_file, tmp_path):
+    output = train("--num_train_epochs", 1)
+    config = strict_json(output / "config.json")
+    assert not any(label.startswith("LABEL_") for label in config["id2label"].values())
+    config["id2label"] = {"0": "Obst", "1": "Weltall", "2": "Geld"}
+    (output / "config.json").write_text(json.dumps(config))
+    more = ["--model_name_or_path", output, "--train_file", train_file, "--do_train", "--use_cpu"]
+    run(*more, "--output_dir", tmp_path / "on")
+    assert strict_json(tmp_path / "on" / "config.json")["id2label"] == config["id2label"]
+    run(*more, "--output_dir", tmp_path / "anew", "--init", "kmeans", "--num_clusters", 3)
+    anew = strict_json(tmp_path / "anew" / "config.json")["id2label"]
+    assert len(set(anew.values())) == 3 and not set(anew.values()) & set(config["id2label"].values())
+    assert {row["label"] for row in read_rows(tmp_path / "anew" / "results" / "clusters.csv")} == set(anew.values())
+
+
 def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monkeypatch):
     """Parts of two rows, one of them without any usable text."""
     output = train("--num_train_epochs", 1)

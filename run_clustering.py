@@ -157,20 +157,19 @@ def make_trainer(
 
 
 def publish(trainer: ClusteringTrainer) -> None:
-    """Write the labels and the card to the saved model and, where it is asked for, push all of it."""
+    """Write the labels and the card to the saved model or, where it is asked for, save and push all of it."""
     output_dir = trainer.args.output_dir
-    if trainer.is_world_process_zero():
-        trainer.model.config.save_pretrained(output_dir)
-    trainer.create_model_card()
-    if trainer.args.push_to_hub:
-        try:
-            trainer.push_to_hub()
-        except (HTTPError, OSError) as error:
-            raise SystemExit(
-                f"error: The model is whole in '{output_dir}', but it could not be pushed to "
-                f"'{trainer.hub_model_id}': {error}\nTo push it later, run:\n"
-                f"{upload_command(trainer.hub_model_id, output_dir)}"
-            ) from error
+    if not trainer.args.push_to_hub:
+        if trainer.is_world_process_zero():
+            trainer.model.config.save_pretrained(output_dir)
+        return trainer.create_model_card()
+    try:
+        trainer.push_to_hub()
+    except (HTTPError, OSError) as error:
+        raise SystemExit(
+            f"error: The model is whole in '{output_dir}', but it could not be pushed to '{trainer.hub_model_id}': "
+            f"{error}\nTo push it later, run:\n{upload_command(trainer.hub_model_id, output_dir)}"
+        ) from error
 
 
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:

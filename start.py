@@ -135,9 +135,10 @@ def split_and_merge(
     for _ in range(num_rounds):
         moves = sorted(_moves(fused, clusters, num_clusters, seed), key=score, reverse=True)
         polished = max(map(polish, moves[:3]), key=score, default=clusters)
-        if score(polished) < best + 1e-4:
+        gained = score(polished)
+        if gained < best + 1e-4:
             break
-        clusters, best = polished, score(polished)
+        clusters, best = polished, gained
     return clusters
 
 

@@ -23,7 +23,11 @@ class ModelArguments:
     trust_remote_code: bool = field(default=False, metadata={"help": "Run code that comes with the tokenizer."})
     cache_dir: str | None = field(default=None, metadata={"help": "Where to keep what is downloaded from the Hub."})
     num_clusters: str | None = field(
-        default=None, metadata={"help": "Number of clusters, at least 2. Unset: as many as the model has."}
+        default=None,
+        metadata={
+            "help": "Number of clusters, at least 2; `auto` finds it (--min_clusters, --max_clusters). Unset: as many "
+            "as the model has."
+        },
     )
     alpha: str | None = field(
         default=None,
@@ -41,16 +45,12 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
-        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number or auto")):
+        for name, convert, wanted in (("num_clusters", int, "a whole number"), ("alpha", float, "a number")):
             value = getattr(self, name)
-            if value == "auto" and name == "alpha":
-                continue
-            if value == "auto":
-                raise ValueError(f"--{name} auto is not available yet. Give {wanted}.")
             try:
-                setattr(self, name, None if value is None else convert(value))
+                setattr(self, name, value if value in (None, "auto") else convert(value))
             except ValueError:
-                raise ValueError(f"--{name} {value}: wanted is {wanted}.") from None
+                raise ValueError(f"--{name} {value}: wanted is {wanted} or auto.") from None
         try:
             BertClusterConfig(**self.cluster_arguments)
         except StrictDataclassError as error:
@@ -62,9 +62,10 @@ class ModelArguments:
 
     @property
     def cluster_arguments(self) -> dict[str, int | float | str | bool]:
-        """Those that were given; `auto` is the config's `None`."""
+        """Those that were given. `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer."""
         values = {name: getattr(self, name) for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")}
-        return {name: None if value == "auto" else value for name, value in values.items() if value is not None}
+        given = {name: None if value == "auto" else value for name, value in values.items() if value is not None}
+        return {name: value for name, value in given.items() if value is not None or name == "alpha"}
 
 
 @dataclass
@@ -133,6 +134,14 @@ class ClusteringTrainingArguments(TrainingArguments):
             "named: it starts anew in any case.",
         },
     )
+    min_clusters: int = field(default=2, metadata={"help": "Smallest number of clusters to try, with max_clusters."})
+    max_clusters: int | None = field(
+        default=None,
+        metadata={
+            "help": "Find the number of clusters, up to this one. Unset: it is the model's; with --num_clusters auto: "
+            "200."
+        },
+    )
     lexical_teacher: bool = field(
         default=True,
         metadata={"help": "The target p comes from embeddings and words together, not from the model's own q."},
@@ -178,6 +187,11 @@ class ClusteringTrainingArguments(TrainingArguments):
                 raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")
         if self.target_update != "epoch" and not (self.target_update.isdigit() and int(self.target_update) > 0):
             raise ValueError(f"target_update={self.target_update!r}: wanted is 'epoch' or a number of steps above 0.")
+        if self.min_clusters < 2 or (self.max_clusters is not None and self.max_clusters < self.min_clusters):
+            raise ValueError(
+                f"min_clusters={self.min_clusters}, max_clusters={self.max_clusters}: wanted is 2 or more, and the "
+                "second not below the first."
+            )
         if not 0 < self.mlm_probability < 1:
             raise ValueError(f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1.")
         if self.clustering_weight < 0 or self.mlm_weight < 0 or self.clustering_weight + self.mlm_weight == 0:

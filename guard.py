@@ -37,6 +37,7 @@ class Guard:
         self.tolerance = tolerance
         self.collapsed = False
         self.judged_step = 0
+        self.judged_score = -float("inf")
         self.best_score = -float("inf")
         self.kept_step = 0
         self.kept_score = -float("inf")
@@ -45,15 +46,15 @@ class Guard:
 
     def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
         """Score the clusters `(num_documents,)` of a step; keep the model's weights if none were clearly better."""
-        score, self.judged_step = self.score(clusters.cpu().numpy()), step
+        self.judged_step, self.judged_score = step, self.score(clusters.cpu().numpy())
         self.collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
         if self.collapsed:
             logger.warning("The clusters have collapsed: one is empty, or one has swallowed half of the others.")
-        elif score >= self.best_score - self.tolerance:
-            self.best_score = max(score, self.best_score)
-            self.kept_step, self.kept_score, self.kept_clusters = step, score, clusters
+        elif self.judged_score >= self.best_score - self.tolerance:
+            self.best_score = max(self.judged_score, self.best_score)
+            self.kept_step, self.kept_score, self.kept_clusters = step, self.judged_score, clusters
             self.kept_weights = {name: weight.detach().cpu().clone() for name, weight in model.named_parameters()}
-        return score
+        return self.judged_score
 
     @torch.no_grad()
     def restore(self, model: PreTrainedModel) -> torch.Tensor:
@@ -72,6 +73,8 @@ class Guard:
             "num_clusters": torch.tensor(self.num_clusters),
             "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "kept_clusters": self.kept_clusters.cpu().clone(),  # it may be the first ones
+            "judged_step": torch.tensor(self.judged_step),
+            "judged_score": torch.tensor(self.judged_score, dtype=torch.float64),
             "kept_step": torch.tensor(self.kept_step),
             "kept_score": torch.tensor(self.kept_score, dtype=torch.float64),
         }
@@ -84,6 +87,7 @@ class Guard:
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
         guard.best_score = float(state["best_score"])
+        guard.judged_step, guard.judged_score = int(state["judged_step"]), float(state["judged_score"])
         guard.kept_step, guard.kept_score = int(state["kept_step"]), float(state["kept_score"])
         guard.kept_clusters = state["kept_clusters"]
         prefix = "weights."

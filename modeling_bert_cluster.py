@@ -198,6 +198,12 @@ class BertForClustering(PreTrainedModel):
         """Whether a start has been made, here or before the checkpoint was saved."""
         return bool(self.cluster_head.centroids.any())
 
+    def resize_clusters(self, num_clusters: int) -> None:
+        """Have another number of clusters, none of which has a start or a name yet."""
+        self.config.num_labels = num_clusters
+        device = self.cluster_head.centroids.device
+        self.cluster_head.centroids = nn.Parameter(torch.zeros(num_clusters, self.config.hidden_size, device=device))
+
     def mlm_head_parameters(self) -> list[nn.Parameter]:
         """Parameters of the masked-LM head that are not tied to the encoder."""
         encoder = {id(parameter) for parameter in self.backbone.base_model.parameters()}

@@ -39,7 +39,7 @@ def write_clusters(
     Returns:
         Lines for a person to read; none on other processes than the main one.
     """
-    prediction, config = trainer.predict(trainer.train_dataset), trainer.model.config
+    prediction, config = trainer.predict(), trainer.model.config
     if not trainer.is_world_process_zero():
         return []
     clusters, texts = prediction.clusters, documents.usable_texts
@@ -69,6 +69,8 @@ def score_clusters(
     """
     num_clusters = trainer.model.config.num_clusters
     metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
+    if trainer.num_clusters_scores is not None:
+        metrics["num_clusters_scores"] = {str(int(k)): score for k, score in trainer.num_clusters_scores.tolist()}
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
     metrics |= {f"eval_{name}": score for name, score in scores.items()}
     if documents.classes is not None:

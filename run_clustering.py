@@ -43,8 +43,15 @@ from trainer import ClusteringTrainer, find_last_checkpoint
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
     parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
     if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
-        return parser.parse_json_file(json_file=sys.argv[1])
-    return parser.parse_args_into_dataclasses()
+        arguments = parser.parse_json_file(json_file=sys.argv[1])
+    else:
+        arguments = parser.parse_args_into_dataclasses()
+    model_args, _, training_args = arguments
+    if model_args.num_clusters == "auto":
+        training_args.max_clusters = training_args.max_clusters or max(200, training_args.min_clusters)
+    elif training_args.max_clusters is not None:
+        raise ValueError("--max_clusters is for --num_clusters auto. Pass one or the other.")
+    return arguments
 
 
 def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
@@ -91,7 +98,7 @@ def read_training_documents(data_args: DataArguments, model_args: ModelArguments
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     if data_args.max_train_samples is not None:
         documents = documents.sample(data_args.max_train_samples, seed)
-    check_enough_documents(documents, model_args.num_clusters or 2, source)
+    check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
     return documents
 
 
@@ -112,15 +119,17 @@ def load_tokenizer(
     name, wanted = model_args.model_name_or_path, model_args.num_clusters
     raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
     ours = raw.get("model_type") == BertClusterConfig.model_type
-    if model_args.alpha == "auto" and not training_args.do_train:
-        raise ValueError("--alpha auto fits the kernel when training starts. Pass --do_train, or leave --alpha out.")
+    for option in ("alpha", "num_clusters"):
+        if getattr(model_args, option) == "auto" and not training_args.do_train:
+            raise ValueError(f"--{option} auto is found when training starts. Pass --do_train, or leave it out.")
     if ours:
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config
-        if training_args.init is None and wanted not in (None, config.num_clusters):
+        found_before = wanted == "auto" and training_args.resume_from_checkpoint
+        if training_args.init is None and wanted not in (None, config.num_clusters) and not found_before:
             raise ValueError(
                 f"'{name}' holds {config.num_clusters} clusters, --num_clusters {wanted} was asked for. Leave it out "
-                "to keep them, or pass --init kmeans to start anew."
+                "to keep them, or pass --init auto to start anew."
             )
     else:
         check_masked_lm(raw.get("model_type"), name)
@@ -128,7 +137,7 @@ def load_tokenizer(
         if not training_args.do_train:
             raise ValueError(f"'{name}' has no clusters yet. Pass --do_train, or the folder of a trained model.")
         if wanted is None:
-            raise ValueError(f"'{name}' has no clusters yet. Pass --num_clusters.")
+            raise ValueError(f"'{name}' has no clusters yet. Pass --num_clusters, a number or auto.")
     tokenizer = AutoTokenizer.from_pretrained(
         name, config=backbone_config, trust_remote_code=model_args.trust_remote_code, **model_args.hub_arguments
     )
@@ -208,7 +217,7 @@ def main() -> None:
     trainer = make_trainer(model, training_args, train_dataset, tokenizer)
 
     # Training
-    metrics, lines = {"num_clusters": model.config.num_clusters}, []
+    metrics, lines = {}, []
     if training_args.do_train:
         metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
         trainer.save_model()
@@ -223,7 +232,7 @@ def main() -> None:
     # What a person reads, and what the Hub gets
     output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
-        write_json(output_dir / "all_results.json", metrics)
+        write_json(output_dir / "all_results.json", metrics | {"num_clusters": model.config.num_clusters})
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
     if training_args.do_train:
         publish(trainer)

@@ -38,8 +38,8 @@ class Start(NamedTuple):
 
 def kmeans(
     embeddings: np.ndarray, num_clusters: int, seed: int, num_restarts: int = 10, progress: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Best of several k-means runs, equal to `KMeans(n_init=num_restarts, random_state=seed)`, with a progress bar.
+) -> np.ndarray:
+    """Best of several k-means runs, `(num_documents,)`: `KMeans(n_init=num_restarts, random_state=seed)` with a bar.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
@@ -48,11 +48,8 @@ def kmeans(
         num_restarts (`int`, *optional*, defaults to 10): Runs, of which the one of least inertia is kept.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
 
-    Returns:
-        Clusters of shape `(num_documents,)` and centroids of shape `(num_clusters, hidden_size)`, float32.
-
     Example:
-        >>> clusters, centroids = kmeans(np.array([[0.0], [0.1], [5.0]]), num_clusters=2, seed=0)
+        >>> clusters = kmeans(np.array([[0.0], [0.1], [5.0]]), num_clusters=2, seed=0)
         >>> bool(clusters[0] == clusters[1] != clusters[2])
         True
     """
@@ -62,7 +59,7 @@ def kmeans(
         run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(embeddings)
         if best is None or run.inertia_ < best.inertia_:
             best = run
-    return best.labels_.astype(np.int64), best.cluster_centers_.astype(np.float32)
+    return best.labels_.astype(np.int64)
 
 
 def anneal(
@@ -211,13 +208,49 @@ def consensus(embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_p
     return clusters[parts.ravel()]
 
 
+def anneal_and_refine(
+    embeddings: np.ndarray,
+    lexical: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: Callable[[np.ndarray], float],
+    num_restarts: int = 10,
+    progress: bool = False,
+) -> np.ndarray:
+    """The best of several annealed k-means runs in the fused space, refined, `(num_documents,)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
+        num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
+        seed (`int`): Seed of the k-means++ starts.
+        score (`Callable`): What makes one run better, of clusters.
+        num_restarts (`int`, *optional*, defaults to 10): Runs.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+    """
+    fused, runs = fuse(embeddings, lexical), []
+    for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
+        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
+        annealed = anneal(fused, means.labels_, num_clusters)
+        runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
+    return refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters)
+
+
+def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03) -> bool:
+    """Whether the scores of the two kinds of clusters speak for those of any size.
+
+    They must cut what the others lack to the perfect score of 2 by the share `margin`: near-ties were mostly corpora
+    of equal classes.
+    """
+    return 2 - over_clustered < (1 - margin) * (2 - annealed)
+
+
 def find_start(
     embeddings: np.ndarray,
     lexical: np.ndarray,
     num_clusters: int,
     seed: int,
     score: ClusterScore,
-    margin: float = 0.03,
     progress: bool = False,
 ) -> Start:
     """The better start of two kinds of clusters: of any size where that is clearly better, else of like size.
@@ -228,8 +261,6 @@ def find_start(
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of all that is random.
         score (`ClusterScore`): What makes one better, in the fused space.
-        margin (`float`, *optional*, defaults to 0.03): Clusters of any size must cut what the others lack to the
-            perfect score of 2 by this share: near-ties were mostly corpora of equal classes.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     fused, weighed = fuse(embeddings, lexical), fuse(embeddings, lexical, 1.0)
@@ -240,14 +271,10 @@ def find_start(
     def polish(clusters: np.ndarray) -> np.ndarray:
         return refine(weighed, clusters, num_clusters)
 
-    runs = []
-    for restart in trange(10, desc="Finding the start", disable=not progress):
-        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
-        annealed = anneal(fused, means.labels_, num_clusters)
-        runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
-    annealed, over_clustered = polish(max(runs, key=even_score)), over_cluster(fused, num_clusters, seed)
+    annealed = anneal_and_refine(embeddings, lexical, num_clusters, seed, even_score, progress=progress)
+    over_clustered = over_cluster(fused, num_clusters, seed)
     scores = {"annealed": score(annealed), "over-clustered": score(over_clustered)}
-    if 2 - scores["over-clustered"] < (1 - margin) * (2 - scores["annealed"]):
+    if prefer_any_size(*scores.values()):
         return Start("over-clustered", over_clustered.astype(np.int64), scores)
     clusters = split_and_merge(fused, annealed, num_clusters, seed, even_score, polish)
     return Start("annealed", clusters.astype(np.int64), scores)

@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +23,7 @@ import torch.nn.functional as F
 from accelerate.utils import broadcast
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
-from torch.utils.data import DataLoader, Sampler
-from tqdm.auto import tqdm
+from torch.utils.data import Sampler
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import TrainOutput
 
@@ -33,7 +32,8 @@ from callbacks import RefreshTargets
 from clustering import calibrate_alpha, changed_fraction, cluster_shares, target_distribution, teach
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
-from publishing import PublishingTrainer
+from num_clusters import estimate_num_clusters
+from prediction import ClusterPredictor
 from score import ClusterScore, draw_sample
 from start import find_start, kmeans
 from views import cluster_means, fuse, lexical_view
@@ -44,32 +44,6 @@ logger = logging.getLogger(__name__)
 
 STATE_NAME = "clustering_state.safetensors"
 GUARD_NAME = "guard.safetensors"
-
-
-class ClusterPrediction(NamedTuple):
-    """What `ClusteringTrainer.predict` returns; the first three fields are those of `PredictionOutput`.
-
-    Args:
-        predictions (`np.ndarray` of shape `(num_documents, num_clusters)`): Soft assignments q, rows sum to 1.
-        label_ids (`None`): There are no gold classes here.
-        metrics (`dict`): Empty.
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings z.
-    """
-
-    predictions: np.ndarray
-    label_ids: None
-    metrics: dict[str, float]
-    embeddings: np.ndarray
-
-    @property
-    def clusters(self) -> np.ndarray:
-        """Most probable cluster of each document, `(num_documents,)`."""
-        return self.predictions.argmax(axis=1)
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Probability of that cluster, `(num_documents,)`."""
-        return self.predictions.max(axis=1)
 
 
 def find_last_checkpoint(output_dir: str) -> str:
@@ -84,7 +58,7 @@ def find_last_checkpoint(output_dir: str) -> str:
     return str(max(whole, key=lambda path: int(path.name.split("-")[1])))
 
 
-class ClusteringTrainer(PublishingTrainer):
+class ClusteringTrainer(ClusterPredictor):
     """Fine-tunes a `BertForClustering` on unlabelled texts.
 
     Example (`texts` is a list of strings):
@@ -136,6 +110,7 @@ class ClusteringTrainer(PublishingTrainer):
         self.clusters = None  # (num_documents,), at the last refresh
         self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
+        self.num_clusters_scores = None  # (num_tried, 2), K and its score, where K was looked for
         self.prior = None  # (num_clusters,)
         self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
         self.guard = None  # keeps the weights to end with
@@ -172,22 +147,27 @@ class ClusteringTrainer(PublishingTrainer):
         start_runtime = time.perf_counter() - started
         output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
         output.metrics["start_runtime"] = round(start_runtime, 4)
-        if self.args.keep_best:
-            self._keep_best()
-            output.metrics["cluster_score"] = self.guard.kept_score
+        if self.guard.judged_step != self.state.global_step:
+            self.refresh()
+        if self.args.keep_best and self.guard.kept_step != self.state.global_step:
+            self.clusters = self.guard.restore(self.model).to(self.args.device)
+            self.embeddings = None
+        output.metrics["cluster_score"] = self.guard.kept_score if self.args.keep_best else self.guard.judged_score
         return output
 
     def _make_start(self) -> None:
-        embeddings, head = self.encode(self.train_dataset), self.model.cluster_head
-        num_clusters, config = len(head.centroids), self.model.config
-        lexical, seed = self._lexical_view(), self.args.seed
+        embeddings, lexical, seed = self.encode(self.train_dataset), self._lexical_view(), self.args.seed
         self.fused = torch.from_numpy(fuse(embeddings, lexical, 1.0)) if self.args.lexical_teacher else None
         sample = draw_sample(len(embeddings), seed)
         score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
         keeps_clusters = self.args.init is None and self.model.has_clusters
+        if self.args.max_clusters is not None and not keeps_clusters:
+            self._find_num_clusters(embeddings, lexical)
+        config, head = self.model.config, self.model.cluster_head
+        num_clusters = config.num_clusters
         clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
-            clusters[:], _ = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
+            clusters[:] = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
                 start = find_start(embeddings, lexical, num_clusters, seed, score, progress=self._shows_progress)
                 scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
@@ -209,6 +189,19 @@ class ClusteringTrainer(PublishingTrainer):
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
 
+    def _find_num_clusters(self, embeddings: np.ndarray, lexical: np.ndarray) -> None:
+        """Give the model as many clusters as the documents seem to hold."""
+        found = torch.zeros(1, dtype=torch.long)
+        if self.is_world_process_zero():
+            args = self.args
+            estimate = estimate_num_clusters(
+                embeddings, lexical, args.seed, args.min_clusters, args.max_clusters, progress=self._shows_progress
+            )
+            found[0] = estimate.num_clusters
+            self.num_clusters_scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)
+            logger.info("Number of clusters: %d; next best: %s.", estimate.num_clusters, estimate.runners_up())
+        self.model.resize_clusters(int(broadcast(found.to(self.args.device))))
+
     def _lexical_view(self) -> np.ndarray:
         """What the words of the training set say; nothing where it is not wanted."""
         if not self.args.lexical_teacher and self.args.init == "kmeans":
@@ -219,8 +212,8 @@ class ClusteringTrainer(PublishingTrainer):
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
-        before = self.clusters
-        q = self.assign(self.encode(self.train_dataset))
+        before, self.embeddings = self.clusters, self.encode(self.train_dataset)
+        q = self.assign(self.embeddings)
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
         sizes = torch.bincount(self.clusters, minlength=q.shape[1])
@@ -243,76 +236,11 @@ class ClusteringTrainer(PublishingTrainer):
             q = torch.from_numpy(teach(self.fused.cpu().numpy(), clusters.cpu().numpy(), q.shape[1])).to(q.device)
         self.targets = target_distribution(q, self.prior)
 
-    def _keep_best(self) -> None:
-        """End with the weights that the guard has kept."""
-        if self.guard.judged_step != self.state.global_step:
-            self.refresh()
-        if self.guard.kept_step != self.state.global_step:
-            self.clusters = self.guard.restore(self.model).to(self.args.device)
-
-    @property
-    def _shows_progress(self) -> bool:
-        return self.args.should_log and not self.args.disable_tqdm
-
-    @torch.no_grad()
-    def encode(self, dataset: Dataset) -> np.ndarray:
-        """Embeddings of a tokenised dataset from a clean pass: unmasked, in eval mode, sorted by length.
-
-        Args:
-            dataset (`Dataset`): With the tokenizer's columns. Every process takes its share and gets all.
-
-        Returns:
-            `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
-        """
-        order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
-        loader = self.get_test_dataloader(dataset.select(order))
-        embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
-        self.model.eval()
-        done = 0
-        for batch in tqdm(loader, desc="Encoding", disable=not self._shows_progress):
-            with self.accelerator.autocast():
-                part = self.model(**batch).embeddings
-            part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
-            embeddings[order[done : done + len(part)]] = part
-            done += len(part)
-        return embeddings
-
-    @torch.no_grad()
-    def assign(self, embeddings: np.ndarray, batch_size: int = 65536) -> torch.Tensor:
-        """Soft assignments q of embeddings under the present centroids, `(num_documents, num_clusters)`."""
-        parts = torch.from_numpy(embeddings).split(batch_size)
-        return torch.cat([self.model.cluster_head(part.to(self.args.device)).exp() for part in parts])
-
-    def predict(self, test_dataset: Dataset | list[str]) -> ClusterPrediction:
-        """Cluster documents with the model as it stands.
-
-        Args:
-            test_dataset (`Dataset` or `list[str]`): Texts, a dataset with a column `text`, or a tokenised one.
-
-        Raises:
-            ValueError: The model has no clusters yet.
-        """
-        if not self.model.has_clusters:
-            raise ValueError("The model has no clusters yet. Call train() first, or load a trained model.")
-        embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
-        return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
-
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
         return EpochSeededSampler(batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed)
-
-    def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
-        """Batches in the dataset's order, padded and unmasked."""
-        loader = DataLoader(
-            test_dataset,
-            batch_size=self.args.eval_batch_size,
-            collate_fn=self.data_collator.unmasked,
-            num_workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
-        return self.accelerator.prepare(loader)
 
     # Losses
 
@@ -320,7 +248,7 @@ class ClusteringTrainer(PublishingTrainer):
         """Also count the documents of the update, over all of its micro-batches and processes."""
         batches, num_items_in_batch = super().get_batch_samples(epoch_iterator, num_batches, device)
         documents = torch.tensor(sum(len(batch["index"]) for batch in batches), device=device)
-        self._documents_in_update = self.accelerator.gather(documents).sum()
+        self._documents_in_update, self.embeddings = self.accelerator.gather(documents).sum(), None
         self._updates_to_log += 1
         return batches, num_items_in_batch
 
@@ -379,6 +307,8 @@ class ClusteringTrainer(PublishingTrainer):
         if _internal_call and output_dir and self.args.should_save and self.targets is not None:
             names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "fused")
             state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+            if self.num_clusters_scores is not None:
+                state["num_clusters_scores"] = self.num_clusters_scores
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
             save_file(state, os.path.join(output_dir, STATE_NAME))
             self.guard.save(os.path.join(output_dir, GUARD_NAME))

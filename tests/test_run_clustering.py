@@ -72,6 +72,22 @@ def train(run, train_file, headless_dir, tmp_path):
     return call
 
 
+def test_the_number_of_clusters_is_found(train, run, train_file, tmp_path, caplog):
+    output = train("--num_clusters", "auto", "--max_clusters", 9, "--num_train_epochs", 1)
+    results = strict_json(output / "all_results.json")
+    found, scores = results["num_clusters"], results["num_clusters_scores"]
+    assert scores[str(found)] == max(scores.values()) and set(map(int, scores)) <= set(range(2, 10))
+    assert len(strict_json(output / "config.json")["id2label"]) == found
+    assert {int(row["cluster"]) for row in read_rows(output / "results" / "clusters.csv")} == set(range(found))
+    assert f"Number of clusters: {found}; next best" in caplog.text
+    on = ["--model_name_or_path", output, "--train_file", train_file, "--num_clusters", "auto", "--do_train"]
+    with pytest.raises(SystemExit, match=f"holds {found} clusters, --num_clusters auto was asked for"):
+        run(*on, "--output_dir", tmp_path / "on")
+    resumed = train("--num_clusters", "auto", "--max_clusters", 9, "--resume_from_checkpoint")  # for another epoch
+    results = strict_json(resumed / "all_results.json")
+    assert results["num_clusters"] == found and results["num_clusters_scores"] == scores and results["epoch"] == 2
+
+
 def test_labels_that_a_person_gave_stay_with_their_clusters(train, run, train_file, tmp_path):
     output = train("--num_train_epochs", 1)
     config = strict_json(output / "config.json")
@@ -287,12 +303,20 @@ BAD_INPUT = {
     "no cluster": (["--num_clusters", "0"], "num_clusters=0: at least 2"),
     "fewer than no cluster": (["--num_clusters", "-3"], "num_clusters=-3: at least 2"),
     "clusters of another type": (["--num_clusters", "many"], "--num_clusters many: wanted is a whole number"),
-    "automatic number of clusters": (["--num_clusters", "auto"], "--num_clusters auto is not available yet"),
+    "bounds of a given number of clusters": (["--max_clusters", "9"], "--max_clusters is for --num_clusters auto"),
+    "bounds the wrong way round": (
+        ["--num_clusters", "auto", "--min_clusters", "9", "--max_clusters", "4"],
+        "min_clusters=9, max_clusters=4: wanted is 2 or more",
+    ),
+    "number of clusters to find without training": (
+        ["--num_clusters", "auto", "--do_train", "false", "--do_eval"],
+        "--num_clusters auto is found when training starts. Pass --do_train",
+    ),
     "alpha that is no number": (["--alpha", "ten"], "--alpha ten: wanted is a number or auto"),
     "alpha of 0": (["--alpha", "0"], "alpha=0.0: it must be larger than 0"),
     "alpha to fit without training": (
         ["--alpha", "auto", "--do_train", "false", "--do_eval"],
-        "--alpha auto fits the kernel when training starts. Pass --do_train",
+        "--alpha auto is found when training starts. Pass --do_train",
     ),
     "unknown kernel": (["--kernel", "gauss"], "kernel"),
     "output folder holds a model": (["--output_dir", "{bad}/full"], "already holds a model. Choose another folder"),

@@ -12,10 +12,9 @@ from start import anneal, consensus, find_start, kmeans, over_cluster, refine, s
 
 def test_kmeans_is_scikit_learns_with_as_many_restarts():
     embeddings = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
-    clusters, centroids = kmeans(embeddings, num_clusters=9, seed=3)
+    clusters = kmeans(embeddings, num_clusters=9, seed=3)
     reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
     np.testing.assert_array_equal(clusters, reference.labels_)
-    np.testing.assert_array_equal(centroids, reference.cluster_centers_)
 
 
 @pytest.mark.parametrize("shift", [0, 3])
@@ -67,7 +66,7 @@ def test_over_clustering_keeps_clusters_of_unequal_size():
     embeddings, groups = make_groups(sizes, spread=0.15)
     clusters = over_cluster(embeddings, len(sizes), seed=0)
     assert adjusted_rand_score(groups, clusters) > 0.98
-    assert adjusted_rand_score(groups, clusters) > adjusted_rand_score(groups, kmeans(embeddings, 5, seed=0)[0])
+    assert adjusted_rand_score(groups, clusters) > adjusted_rand_score(groups, kmeans(embeddings, 5, seed=0))
 
 
 def test_consensus_is_what_most_runs_say():

@@ -1,0 +1,111 @@
+"""`ClusterPredictor`: embeddings and clusters of documents from clean passes of a `Trainer`'s model.
+
+A clean pass sees documents unmasked, in eval mode, sorted by length; every process takes its share and gets all.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from data import document_lengths, prepare_dataset
+from publishing import PublishingTrainer
+
+
+class ClusterPrediction(NamedTuple):
+    """What `ClusteringTrainer.predict` returns; the first three fields are those of `PredictionOutput`.
+
+    Args:
+        predictions (`np.ndarray` of shape `(num_documents, num_clusters)`): Soft assignments q, rows sum to 1.
+        label_ids (`None`): There are no gold classes here.
+        metrics (`dict`): Empty.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings z.
+    """
+
+    predictions: np.ndarray
+    label_ids: None
+    metrics: dict[str, float]
+    embeddings: np.ndarray
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """Most probable cluster of each document, `(num_documents,)`."""
+        return self.predictions.argmax(axis=1)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Probability of that cluster, `(num_documents,)`."""
+        return self.predictions.max(axis=1)
+
+
+class ClusterPredictor(PublishingTrainer):
+    """A `Trainer` whose model is a `BertForClustering` and whose `data_collator` a `ClusteringCollator`."""
+
+    embeddings: np.ndarray | None = (
+        None  # (num_documents, hidden_size) of the training set, if the model still gives them
+    )
+
+    @property
+    def _shows_progress(self) -> bool:
+        return self.args.should_log and not self.args.disable_tqdm
+
+    @torch.no_grad()
+    def encode(self, dataset: Dataset) -> np.ndarray:
+        """Embeddings of a tokenised dataset from a clean pass: unmasked, in eval mode, sorted by length.
+
+        Args:
+            dataset (`Dataset`): With the tokenizer's columns. Every process takes its share and gets all.
+
+        Returns:
+            `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
+        """
+        order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
+        loader = self.get_test_dataloader(dataset.select(order))
+        embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
+        self.model.eval()
+        done = 0
+        for batch in tqdm(loader, desc="Encoding", disable=not self._shows_progress):
+            with self.accelerator.autocast():
+                part = self.model(**batch).embeddings
+            part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
+            embeddings[order[done : done + len(part)]] = part
+            done += len(part)
+        return embeddings
+
+    @torch.no_grad()
+    def assign(self, embeddings: np.ndarray, batch_size: int = 65536) -> torch.Tensor:
+        """Soft assignments q of embeddings under the present centroids, `(num_documents, num_clusters)`."""
+        parts = torch.from_numpy(embeddings).split(batch_size)
+        return torch.cat([self.model.cluster_head(part.to(self.args.device)).exp() for part in parts])
+
+    def predict(self, test_dataset: Dataset | list[str] | None = None) -> ClusterPrediction:
+        """Cluster documents with the model as it stands.
+
+        Args:
+            test_dataset (`Dataset` or `list[str]`, *optional*): Texts, a dataset with a column `text`, or a tokenised
+                one. `None`: the training set, right after `train()`, whose last pass over it is not made again.
+
+        Raises:
+            ValueError: The model has no clusters yet.
+        """
+        if not self.model.has_clusters:
+            raise ValueError("The model has no clusters yet. Call train() first, or load a trained model.")
+        if test_dataset is not None:
+            embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
+        else:
+            embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
+        return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
+
+    def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
+        """Batches in the dataset's order, padded and unmasked."""
+        loader = DataLoader(
+            test_dataset,
+            batch_size=self.args.eval_batch_size,
+            collate_fn=self.data_collator.unmasked,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)

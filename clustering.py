@@ -53,6 +53,21 @@ def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int, temperatur
     return softmax(cosines / temperature, axis=1).astype(np.float32)
 
 
+def emptied_clusters(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> torch.Tensor:
+    """Which clusters held documents before and hold none now.
+
+    Args:
+        before, after (`torch.LongTensor` of shape `(num_documents,)`): Cluster of each document, then and now.
+        num_clusters (`int`): Number of clusters K.
+
+    Example:
+        >>> emptied_clusters(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 0]), num_clusters=3)
+        tensor([1])
+    """
+    sizes_before, sizes = (torch.bincount(clusters, minlength=num_clusters) for clusters in (before, after))
+    return torch.nonzero((sizes == 0) & (sizes_before > 0)).flatten()
+
+
 def has_collapsed(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> bool:
     """Whether a cluster has emptied, or the largest has taken half of what lay outside the largest one.
 
@@ -66,7 +81,7 @@ def has_collapsed(before: torch.Tensor, after: torch.Tensor, num_clusters: int) 
     """
     sizes_before, sizes = (torch.bincount(clusters, minlength=num_clusters) for clusters in (before, after))
     swallowed = sizes.max() - sizes_before.max() > (len(after) - sizes_before.max()) / 2
-    return bool(((sizes == 0) & (sizes_before > 0)).any() or swallowed)
+    return bool(len(emptied_clusters(before, after, num_clusters)) or swallowed)
 
 
 def cluster_shares(clusters: torch.Tensor, num_clusters: int) -> torch.Tensor:

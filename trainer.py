@@ -29,7 +29,14 @@ from transformers.trainer_utils import TrainOutput
 
 from arguments import ClusteringTrainingArguments
 from callbacks import RefreshTargets
-from clustering import calibrate_alpha, changed_fraction, cluster_shares, target_distribution, teach
+from clustering import (
+    calibrate_alpha,
+    changed_fraction,
+    cluster_shares,
+    emptied_clusters,
+    target_distribution,
+    teach,
+)
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
 from num_clusters import estimate_num_clusters
@@ -214,6 +221,8 @@ class ClusteringTrainer(ClusterPredictor):
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
         before, self.embeddings = self.clusters, self.encode(self.train_dataset)
         q = self.assign(self.embeddings)
+        if self.args.keep_best and self._revive_emptied(q.argmax(dim=1)):
+            q = self.assign(self.embeddings)
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
         sizes = torch.bincount(self.clusters, minlength=q.shape[1])
@@ -228,6 +237,20 @@ class ClusteringTrainer(ClusterPredictor):
             }
         )
         return changed
+
+    @torch.no_grad()
+    def _revive_emptied(self, clusters: torch.Tensor) -> bool:
+        """Put centroids that have lost all documents back among those they had at the last refresh; whether any had.
+
+        Among many clusters there are tiny ones, which a neighbour takes over in a few steps.
+        """
+        num_clusters = self.model.config.num_clusters
+        emptied = emptied_clusters(self.clusters, clusters, num_clusters)
+        if len(emptied):
+            means = cluster_means(self.embeddings, self.clusters.cpu().numpy(), num_clusters)
+            self.model.cluster_head.centroids[emptied] = torch.from_numpy(means).to(self.args.device)[emptied]
+            logger.info("Clusters that had lost all their documents and got them back: %d.", len(emptied))
+        return len(emptied) > 0
 
     def _set_targets(self, q: torch.Tensor, clusters: torch.Tensor) -> None:
         """The p table, from q or, where there is a teacher, from what it makes of `clusters`."""

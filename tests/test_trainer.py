@@ -151,6 +151,20 @@ def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
     assert len(np.unique(ruined.predict(ruined.train_dataset).clusters)) < 3
 
 
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(make_trainer, keep_best, caplog):
+    trainer = make_trainer(keep_best=keep_best)
+    trainer._make_start()
+    before = torch.bincount(trainer.clusters, minlength=3)
+    with torch.no_grad():
+        trainer.model.cluster_head.centroids[1] = 1e3
+    with caplog.at_level("INFO"):
+        trainer.refresh()
+    after = torch.bincount(trainer.clusters, minlength=3)
+    assert before[1] > 0 and (after[1] > 0) == keep_best and ("and got them back: 1" in caplog.text) == keep_best
+    assert trainer.guard.collapsed != keep_best
+
+
 def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     trainer = make_trainer()
     assert trainer.model.config.alpha is None

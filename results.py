@@ -82,6 +82,8 @@ def score_clusters(
             stages |= {stage: assignment.cpu().numpy() for stage, assignment in before.items()}
         for stage, assignment in stages.items():
             metrics |= {f"{stage}_{name}": score for name, score in gold_scores(classes, assignment).items()}
+            if trainer.guard is not None:
+                metrics[f"{stage}_start_silhouette"] = trainer.guard.score.silhouette(assignment)
     return metrics
 
 

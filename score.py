@@ -34,8 +34,7 @@ class ClusterScore:
 
         It is -2 where the sampled documents are all in one cluster, or each in one of its own.
         """
-        names, clusters = np.unique(clusters[self.sample], return_inverse=True)
-        if not 1 < len(names) < len(clusters):
+        if not 1 < len(np.unique(clusters[self.sample])) < len(self.sample):
             return -2.0
         return self.modularity(clusters) + self.silhouette(clusters)
 
@@ -44,6 +43,7 @@ class ClusterScore:
 
         The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean.
         """
+        _, clusters = np.unique(clusters[self.sample], return_inverse=True)
         rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
         distances = 1 - self.embeddings @ cluster_means(self.embeddings, clusters, len(sizes)).T
         others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
@@ -53,6 +53,7 @@ class ClusterScore:
         return float(np.where(others > 0, (nearest - within) / np.maximum(nearest, within), 0).mean())
 
     def modularity(self, clusters: np.ndarray) -> float:
+        _, clusters = np.unique(clusters[self.sample], return_inverse=True)
         members = membership(clusters, clusters.max() + 1)
         links = (members @ self.graph @ members.T).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
         return float(np.trace(links) - np.square(links.sum(axis=1)).sum())

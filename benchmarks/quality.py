@@ -5,8 +5,9 @@
 
 A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the README in a process
 of its own; its figures are kept in `benchmarks/results/quality/`, and a run whose figures are there is not repeated.
-The table shows the mean over the seeds and, behind ±, the standard deviation; seconds are those of start, warm-up and
-training.
+The table shows the mean over the seeds and, behind ±, the standard deviation. The silhouette is that of the space in
+which the start was made, of embeddings and words, so that its stages can be compared; seconds are those of start,
+warm-up and training.
 """
 
 import argparse
@@ -20,10 +21,11 @@ from statistics import mean, stdev
 
 
 ROOT = Path(__file__).parent.parent
-SCORES = ("accuracy", "nmi", "ari", "purity")
+SCORES = ("accuracy", "nmi", "ari", "purity", "start_silhouette")
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "result"}
 SETTINGS = {
     "default": [],
+    "auto": ["--num_clusters", "auto"],
     # Huang et al. (2020); the learning rate is that of their experiments with BERT.
     "paper": ["--init", "kmeans", "--alpha", "1", "--kernel", "divide", "--normalize_embeddings", "false"]
     + ["--size_prior", "uniform", "--lexical_teacher", "false", "--keep_best", "false", "--mlm_weight", "1"]
@@ -32,7 +34,7 @@ SETTINGS = {
 }
 
 
-def run(encoder: str, corpus: str, setting: str, seed: int, label_column: str, more: list[str]) -> dict:
+def run(encoder: str, corpus: str, setting: list[str], seed: int, label_column: str, more: list[str]) -> dict:
     """One run of the command; its metrics."""
     file, num_clusters, *sample = corpus.split(":")
     with tempfile.TemporaryDirectory() as output_dir:
@@ -41,7 +43,7 @@ def run(encoder: str, corpus: str, setting: str, seed: int, label_column: str, m
         command += ["--num_cpu_threads_per_process", str(os.cpu_count()), str(ROOT / "run_clustering.py")]
         command += ["--model_name_or_path", encoder, "--train_file", file, "--label_column", label_column]
         command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
-        command += ["--save_strategy", "no", "--disable_tqdm", "true", *SETTINGS[setting], *more]
+        command += ["--save_strategy", "no", "--disable_tqdm", "true", *setting, *more]
         command += ["--max_train_samples", *sample] if sample else []
         subprocess.run(command, check=True)
         return json.loads(Path(output_dir, "all_results.json").read_text(encoding="utf-8"))
@@ -49,14 +51,15 @@ def run(encoder: str, corpus: str, setting: str, seed: int, label_column: str, m
 
 def table(results: list[dict]) -> str:
     """Markdown: a row for each corpus, setting and stage."""
-    lines = ["| corpus | K | setting | stage | " + " | ".join(SCORES) + " | sizes | seconds |"]
+    titles = [score.removeprefix("start_") for score in SCORES]
+    lines = ["| corpus | K | setting | stage | " + " | ".join(titles) + " | sizes | seconds |"]
     lines.append("|---|---|---|---|" + "---|" * (len(SCORES) + 2))
     for corpus, setting in dict.fromkeys((r["corpus"], r["setting"]) for r in results):
         runs = [r["metrics"] for r in results if (r["corpus"], r["setting"]) == (corpus, setting)]
         for stage, title in STAGES.items():
             if f"{stage}_accuracy" not in runs[0]:
                 continue
-            cells = [spread([m[f"{stage}_{score}"] for m in runs]) for score in SCORES]
+            cells = [spread([m[f"{stage}_{score}"] for m in runs if f"{stage}_{score}" in m]) for score in SCORES]
             if stage == "eval":
                 sizes = [m[f"eval_{end}_cluster"] for end in ("smallest", "largest") for m in runs]
                 cells.append(f"{min(sizes)} to {max(sizes)}")
@@ -64,22 +67,32 @@ def table(results: list[dict]) -> str:
                 cells.append(f"{mean(seconds):.0f}" if len(seconds) == len(runs) else "")
             else:
                 cells += ["", ""]
-            lines.append(f"| {corpus} | {runs[0]['num_clusters']} | {setting} | {title} | " + " | ".join(cells) + " |")
+            found = ", ".join(str(m["num_clusters"]) for m in runs) if setting == "auto" else runs[0]["num_clusters"]
+            lines.append(f"| {corpus} | {found} | {setting} | {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def spread(values: list[float]) -> str:
-    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
+    """Mean and standard deviation; nothing where there is no value."""
+    return " ± ".join(f"{part(values):.3f}" for part in (mean, stdev)[: len(values)])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def collect(description: str, settings: dict[str, list[str]], default: list[str], kept_in: str) -> list[dict]:
+    """The results of all runs that the command line asks for; those that are not kept yet are made.
+
+    Args:
+        description (`str`): What `--help` says.
+        settings (`dict[str, list[str]]`): Arguments of the command by the name of the setting.
+        default (`list[str]`): Settings that are run where none is named.
+        kept_in (`str`): Folder of the figures, in `benchmarks/results/`.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--corpora", nargs="+", required=True)
-    parser.add_argument("--settings", nargs="+", default=["default"], choices=SETTINGS)
+    parser.add_argument("--settings", nargs="+", default=default, choices=settings)
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     parser.add_argument("--label_column", default="label")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "quality")
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / kept_in)
     arguments, more = parser.parse_known_args()  # what is left goes to the command
     arguments.results.mkdir(parents=True, exist_ok=True)
     results = []
@@ -88,14 +101,16 @@ def main() -> None:
         name = Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
         for setting in arguments.settings:
             for seed in arguments.seeds:
-                kept = arguments.results / f"{name.replace(', ', '-').replace(' ', '-')}-{setting}-{seed}.json"
+                stem = f"{name}-{setting}-{seed}".replace(", ", "-").replace(" ", "-")
+                kept = arguments.results / f"{stem}.json"
                 if not kept.exists():
-                    metrics = run(arguments.encoder, corpus, setting, seed, arguments.label_column, more)
+                    options = settings[setting]
+                    metrics = run(arguments.encoder, corpus, options, seed, arguments.label_column, more)
                     result = {"corpus": name, "setting": setting, "seed": seed, "more": more, "metrics": metrics}
                     kept.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
                 results.append(json.loads(kept.read_text(encoding="utf-8")))
-    print(table(results))
+    return results
 
 
 if __name__ == "__main__":
-    main()
+    print(table(collect(__doc__, SETTINGS, ["default"], "quality")))

@@ -14,6 +14,7 @@ from documents import Documents
 from keywords import cluster_keywords, make_labels
 from metrics import gold_scores, internal_scores
 from report import Assignment, cluster_table, nearest_documents, one_line, score_table, write_assignments
+from stability import cluster_stability
 from trainer import ClusteringTrainer
 
 
@@ -69,6 +70,9 @@ def score_clusters(
     """
     num_clusters = trainer.model.config.num_clusters
     metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
+    if trainer.repeats is not None:
+        stability = cluster_stability(clusters, trainer.repeats.cpu().numpy(), num_clusters)
+        metrics["cluster_stability"] = [None if np.isnan(value) else float(value) for value in stability]
     if trainer.num_clusters_scores is not None:
         metrics["num_clusters_scores"] = {str(int(k)): score for k, score in trainer.num_clusters_scores.tolist()}
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)

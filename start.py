@@ -165,7 +165,7 @@ def _moves(
                 yield moved
 
 
-def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int, num_restarts: int = 4) -> np.ndarray:
     """k-means into several times K clusters, whose centroids average linkage joins to K, `(num_documents,)`.
 
     Clusters may have any size then. Of several such runs the consensus is taken.
@@ -174,10 +174,11 @@ def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int) -> np.nda
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
         num_clusters (`int`): Number of clusters K.
         seed (`int`): Seed of the k-means++ starts.
+        num_restarts (`int`, *optional*, defaults to 4): Runs with each number of clusters.
     """
     runs, most = [], max(num_clusters, len(embeddings) // 3)
     for multiple in (2, 3, 4):
-        for restart in range(4):
+        for restart in range(num_restarts):
             means = KMeans(min(multiple * num_clusters, most), n_init=1, max_iter=30, random_state=seed + restart)
             parts = means.fit_predict(embeddings)
             linkage = AgglomerativeClustering(num_clusters, metric="cosine", linkage="average")

@@ -42,6 +42,7 @@ from guard import Guard
 from num_clusters import estimate_num_clusters
 from prediction import ClusterPredictor
 from score import ClusterScore, draw_sample
+from stability import repeat_start
 from start import find_start, kmeans
 from views import cluster_means, fuse, lexical_view
 from warmup import warm_up_mlm_head
@@ -49,6 +50,16 @@ from warmup import warm_up_mlm_head
 
 logger = logging.getLogger(__name__)
 
+STATE = (
+    "targets",
+    "clusters",
+    "kmeans_clusters",
+    "start_clusters",
+    "num_clusters_scores",
+    "repeats",
+    "prior",
+    "fused",
+)
 STATE_NAME = "clustering_state.safetensors"
 GUARD_NAME = "guard.safetensors"
 
@@ -118,6 +129,7 @@ class ClusteringTrainer(ClusterPredictor):
         self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
         self.start_clusters = None  # (num_documents,), that training set out from
         self.num_clusters_scores = None  # (num_tried, 2), K and its score, where K was looked for
+        self.repeats = None  # (num_repeats, num_documents), the automatic start made again from samples
         self.prior = None  # (num_clusters,)
         self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
         self.guard = None  # keeps the weights to end with
@@ -176,10 +188,7 @@ class ClusteringTrainer(ClusterPredictor):
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
             clusters[:] = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
-                start = find_start(embeddings, lexical, num_clusters, seed, score, progress=self._shows_progress)
-                scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
-                logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
-                clusters[1] = start.clusters
+                clusters[1] = self._find_start(embeddings, lexical, score)
         self.kmeans_clusters, self.start_clusters = broadcast(torch.from_numpy(clusters).to(self.args.device))
         if not keeps_clusters:
             means = cluster_means(embeddings, self.start_clusters.cpu().numpy(), num_clusters)
@@ -195,6 +204,16 @@ class ClusteringTrainer(ClusterPredictor):
         self._set_targets(q, self.start_clusters)
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
+
+    def _find_start(self, embeddings: np.ndarray, lexical: np.ndarray, score: ClusterScore) -> np.ndarray:
+        """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back."""
+        num_clusters, seed, progress = self.model.config.num_clusters, self.args.seed, self._shows_progress
+        start = find_start(embeddings, lexical, num_clusters, seed, score, progress=progress)
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
+        logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
+        repeats = repeat_start(embeddings, lexical, start.name, num_clusters, seed, progress=progress)
+        self.repeats = torch.from_numpy(repeats)
+        return start.clusters
 
     def _find_num_clusters(self, embeddings: np.ndarray, lexical: np.ndarray) -> None:
         """Give the model as many clusters as the documents seem to hold."""
@@ -328,10 +347,7 @@ class ClusteringTrainer(ClusterPredictor):
         """Save the model; within a checkpoint, the state of the clustering too."""
         super().save_model(output_dir, _internal_call=_internal_call)
         if _internal_call and output_dir and self.args.should_save and self.targets is not None:
-            names = ("targets", "clusters", "kmeans_clusters", "start_clusters", "prior", "fused")
-            state = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-            if self.num_clusters_scores is not None:
-                state["num_clusters_scores"] = self.num_clusters_scores
+            state = {name: getattr(self, name) for name in STATE if getattr(self, name) is not None}
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
             save_file(state, os.path.join(output_dir, STATE_NAME))
             self.guard.save(os.path.join(output_dir, GUARD_NAME))

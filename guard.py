@@ -70,6 +70,8 @@ class Guard:
             "embeddings": torch.from_numpy(self.score.embeddings),
             "first_clusters": self.first_clusters.cpu(),
             "num_clusters": torch.tensor(self.num_clusters),
+            "collapsed": torch.tensor(self.collapsed),
+            "judged_step": torch.tensor(self.judged_step),
             "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "kept_clusters": self.kept_clusters.cpu().clone(),  # it may be the first ones
             "kept_step": torch.tensor(self.kept_step),
@@ -83,6 +85,7 @@ class Guard:
         state = load_file(path)
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
+        guard.collapsed, guard.judged_step = bool(state["collapsed"]), int(state["judged_step"])
         guard.best_score = float(state["best_score"])
         guard.kept_step, guard.kept_score = int(state["kept_step"]), float(state["kept_score"])
         guard.kept_clusters = state["kept_clusters"]

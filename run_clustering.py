@@ -33,12 +33,13 @@ from transformers.utils import logging as transformers_logging
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from checkpoints import check_documents, check_writable, choose_checkpoint
 from data import check_mask_token, limit_length, tokenize
-from documents import Documents, check_enough_documents, make_documents, read_columns, stream_documents
+from documents import Documents, check_enough_documents, make_documents, stream_documents
 from interruptions import one_clear_message
 from modeling_bert_cluster import BertForClustering, check_masked_lm
 from publishing import upload_command
 from report import write_json
 from results import write_clusters, write_predictions
+from tables import read_columns
 from trainer import ClusteringTrainer
 
 
@@ -68,7 +69,7 @@ def read_training_documents(data_args: DataArguments, model_args: ModelArguments
     source = data_args.train_file or data_args.dataset_name
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     if data_args.train_file is not None:
-        columns = read_columns(source)
+        columns = read_columns(source, names)
     else:
         dataset = load_dataset(
             source,

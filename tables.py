@@ -241,11 +241,11 @@ def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
                 newline = "" if reader in (_read_csv, _read_tsv) else None
                 file = io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
             yield from reader(file, size)
-    except UnicodeDecodeError as error:
-        line = _first_bad_line(path, gzipped)
-        raise ValueError(f"'{path}': line {line} is not UTF-8. Convert the file to UTF-8 first.") from error
     except BROKEN as error:
-        raise ValueError(f"'{path}': {error}") from error
+        fault = str(error)
+        if isinstance(error, UnicodeDecodeError) and mode == "rt":
+            fault = f"line {_first_bad_line(path, gzipped)} is not UTF-8. Convert the file to UTF-8 first."
+        raise ValueError(f"'{path}': {fault}") from error
 
 
 def read_columns(path: str, wanted: Collection[str] | None = None) -> Columns:

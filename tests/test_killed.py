@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = 20 if os.environ.get("THOROUGH") else 3
 
 
 def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from safetensors import SafetensorError
 
 
-GO_ON = "What was saved is whole; the same command with --resume_from_checkpoint goes on from the last checkpoint."
+GO_ON = "What was saved is whole: the same command with --resume_from_checkpoint goes on with a training."
 
 
 @contextmanager

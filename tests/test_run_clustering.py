@@ -189,6 +189,14 @@ def test_resume_goes_on_in_the_same_folder(train):
     assert read_rows(output / "results" / "clusters.csv") == read_rows(whole / "results" / "clusters.csv")
 
 
+def test_the_same_seed_gives_the_same_results_whatever_the_number_of_workers(train):
+    first = train(output="first")
+    for name, workers in (("again", ()), ("more", ("--preprocessing_num_workers", 2, "--dataloader_num_workers", 2))):
+        output = train(*workers, output=name)
+        for file in ("model.safetensors", "results/clusters.csv"):
+            assert (output / file).read_bytes() == (first / file).read_bytes(), (name, file)
+
+
 def test_resuming_without_a_whole_checkpoint_starts_from_the_beginning(train, tmp_path, caplog):
     whole = train(output="whole")
     (tmp_path / "run" / "checkpoint-6").mkdir(parents=True)
@@ -210,7 +218,7 @@ def test_a_full_disk_is_one_clear_message_and_the_run_can_go_on(train, share, me
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * size), limits[1]))
     try:
-        with pytest.raises(SystemExit, match=f"(?s)^{message}.*--resume_from_checkpoint goes on from the last"):
+        with pytest.raises(SystemExit, match=f"(?s)^{message}.*--resume_from_checkpoint goes on with a"):
             train()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -10,8 +10,10 @@ import random
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 
@@ -42,7 +44,7 @@ def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
 
     run_clustering.main()
     with open(log, "a") as file:
-        file.write(f"\nwrites: {writes}\n")
+        file.write(f"\n{writes} {time.process_time()}\n")
 
 
 @pytest.fixture(scope="module")
@@ -80,20 +82,29 @@ def results(output: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def whole(start_process, arguments, tmp_path_factory) -> tuple[dict[str, bytes], float, int]:
-    """Results of a run that nobody kills, its seconds, and how often it opens a file for writing."""
+def whole(start_process, arguments, tmp_path_factory) -> tuple[dict[str, bytes], int, float]:
+    """Results of a run that nobody kills, how often it opens a file for writing, and its seconds of CPU time."""
     folder = tmp_path_factory.mktemp("whole")
-    started, log = time.perf_counter(), folder / "log"
+    log = folder / "log"
     process = start_process(*arguments, "--output_dir", folder / "run", log=log)
     process.join()
     assert process.exitcode == 0, log.read_text()
-    return results(folder / "run"), time.perf_counter() - started, int(log.read_text().split()[-1])
+    writes, seconds = log.read_text().split()[-2:]
+    return results(folder / "run"), int(writes), float(seconds)
+
+
+def send_after(seconds: float, process: multiprocessing.Process, number: signal.Signals) -> None:
+    """Send a signal after so much CPU time of the process, so that a busy machine changes nothing."""
+    with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it may have ended before
+        while sum(psutil.Process(process.pid).cpu_times()[:2]) < seconds:
+            time.sleep(0.005)
+        os.kill(process.pid, number)
 
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_killed_run_ends_as_if_it_had_never_been_killed(number, start_process, arguments, whole, tmp_path):
     """Killed once, or twice, after a random time or in the middle of a file."""
-    expected, seconds, writes = whole
+    expected, writes, seconds = whole
     generator, output, log = random.Random(number), tmp_path / "run", tmp_path / "log"
     command = [*arguments, "--output_dir", output]
     story = []
@@ -102,11 +113,11 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(number, start_process,
             process = start_process(*command, log=log, kill_at_write=generator.randint(1, writes))
         else:
             process = start_process(*command, log=log)
-            time.sleep(generator.uniform(0, seconds))
-            process.kill()
+            send_after(generator.uniform(0, 0.95 * seconds), process, signal.SIGKILL)
         process.join()
         story.append((process.exitcode, sorted(path.name for path in output.rglob("*"))))
         command = [*arguments, "--output_dir", output, "--resume_from_checkpoint"]
+    assert story[0][0] == -signal.SIGKILL, "it ended before it was killed"
     process = start_process(*command, log=log)
     process.join()
     told = f"{story}\n{log.read_text()}"
@@ -116,11 +127,10 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(number, start_process,
 
 
 def test_an_interrupted_run_says_so_and_can_go_on(start_process, arguments, whole, tmp_path):
-    expected, seconds, _ = whole
+    expected, _, seconds = whole
     command, log = [*arguments, "--output_dir", tmp_path / "run"], tmp_path / "log"
     process = start_process(*command, log=log)
-    time.sleep(0.6 * seconds)
-    os.kill(process.pid, signal.SIGINT)
+    send_after(0.6 * seconds, process, signal.SIGINT)
     process.join()
     assert process.exitcode == 130 and log.read_text().count("interrupted. What was saved is whole") == 1
     process = start_process(*command, "--resume_from_checkpoint", log=log)

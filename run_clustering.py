@@ -181,9 +181,9 @@ def main() -> None:
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         clusters_texts = training_args.do_train or training_args.do_eval
         documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
-        tokenizer = load_tokenizer(model_args, data_args, training_args)
         if checkpoint:
             check_documents(checkpoint, int(documents.usable.sum()))
+        tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
     set_up_logging(training_args)

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 THREADS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: help install demo test test-fast lint format clean
+.PHONY: help install demo test test-fast test-slow test-floors test-newest lint format clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,25 @@ test: install  ## run the whole suite
 
 test-fast: install  ## run what needs no launcher and no real encoder
 	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install  ## kill 20 runs and read over 1,000 hostile files, which takes some minutes
+	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/test_hostile.py
+
+test-floors: build/floors/requirements.txt  ## run test-fast with the oldest versions that setup.cfg allows
+	$(call test_versions,floors)
+
+test-newest: build/newest/requirements.txt  ## run test-fast with the newest versions of all but torch
+	$(call test_versions,newest)
+
+build/floors/requirements.txt build/newest/requirements.txt: setup.cfg requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(@D)
+	$(PYTHON) tests/versions.py $(@D:build/%=%) > $@
+
+define test_versions
+	build/$(1)/bin/pip install --quiet --upgrade pip
+	build/$(1)/bin/pip install --quiet --upgrade --upgrade-strategy eager -r build/$(1)/requirements.txt
+	build/$(1)/bin/python -m pytest -m "not slow"
+endef
 
 lint: install  ## check style and form
 	$(BIN)/ruff check .

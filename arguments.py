@@ -121,7 +121,8 @@ class ClusteringTrainingArguments(TrainingArguments):
     resume_from_checkpoint: str | None = field(
         default=None,
         metadata={
-            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last one in --output_dir.",
+            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last whole one in "
+            "--output_dir, or from the beginning where there is none yet.",
             "nargs": "?",
             "const": "true",
         },

@@ -32,8 +32,19 @@ class RefreshTargets(TrainerCallback):
         should_log = control.should_log
         changed = self.trainer.refresh()
         control.should_log = should_log  # the refresh's own log line has reset it
+        control.should_training_stop |= self.ends(args, changed)
+
+    def ends(self, args: ClusteringTrainingArguments, changed: float) -> bool:
+        """Whether the training ends with a refresh in which such a share of the documents changed cluster."""
         if args.keep_best and self.trainer.guard.collapsed:
-            control.should_training_stop = True
-        elif changed < args.stop_tolerance:
+            return True
+        if changed < args.stop_tolerance:
             logger.info("Stopped: %.4f of the documents changed cluster, fewer than stop_tolerance.", changed)
-            control.should_training_stop = True
+        return changed < args.stop_tolerance
+
+    def had_ended(self, args: ClusteringTrainingArguments, state: TrainerState) -> bool:
+        """Whether a training that is resumed had ended with its last step, as `ends` says."""
+        refreshes = [
+            line["changed"] for line in state.log_history if "changed" in line and line["step"] == state.global_step
+        ]
+        return bool(refreshes) and self.ends(args, refreshes[-1])

@@ -1,183 +1,22 @@
-"""From files and tables to checked documents.
+"""From tables to checked documents.
 
-Values come out as they stand in the file: nothing is guessed to be a number, a date or missing. Rows keep the input's
-order and count. What cannot be clustered is one error that names the file and the first bad row, or, with
-`skip_bad_rows`, a row without a cluster. Gold classes are held apart from what training sees.
+Rows keep the input's order and count. What cannot be clustered is one error that names the file and the first bad row,
+or, with `skip_bad_rows`, a row without a cluster. Gold classes are held apart from what training sees.
 """
 
-import csv
-import gzip
-import json
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import IO, Any
+from reprlib import repr as short_repr
+from typing import Any
 
 import numpy as np
-import openpyxl
-import pyarrow.parquet
+
+from tables import Columns, read_batches
 
 
-Columns = dict[str, list]  # column name -> one value a row
-
-
-def _records_to_columns(records: Iterable, size: int) -> Iterator[Columns]:
-    names, first = {}, 1
-    while batch := list(islice(records, size)):
-        for row, record in enumerate(batch, first):
-            if not isinstance(record, dict):
-                raise ValueError(f"row {row} is {json.dumps(record)[:60]}; wanted is an object with named columns.")
-        names |= dict.fromkeys(name for record in batch for name in record)
-        yield {name: [record.get(name) for record in batch] for name in names}
-        first += len(batch)
-
-
-def _rows_to_columns(header: list, rows: Iterable[list], size: int) -> Iterator[Columns]:
-    if len(set(header)) < len(header):
-        raise ValueError(f"a column stands twice in the header: {header}.")
-    rows, first = _without_blank_end(rows), 1
-    while True:
-        batch = list(islice(rows, size))
-        for number, row in enumerate(batch, first):
-            if row and len(row) != len(header):
-                raise ValueError(
-                    f"row {number} has {len(row)} columns, the header has {len(header)}. Is a quote missing?"
-                )
-        batch = [row or [""] * len(header) for row in batch]
-        if batch or first == 1:  # a table without rows still has its columns
-            yield {name: [row[i] for row in batch] for i, name in enumerate(header)}
-        if len(batch) < size:
-            return
-        first += len(batch)
-
-
-def _without_blank_end(rows: Iterable[list]) -> Iterator[list]:
-    """The rows but for blank ones at the end, which are no documents."""
-    blank = []
-    for row in rows:
-        blank.append(row)
-        if any(value is not None for value in row):
-            yield from blank
-            blank = []
-
-
-def _read_csv(file: IO[str], size: int, delimiter: str = ",") -> Iterator[Columns]:
-    csv.field_size_limit(2**31 - 1)  # the default refuses texts of over 128 kB
-    rows = csv.reader(file, delimiter=delimiter, strict=True)
-    try:
-        header = next(rows, None)
-        if header is not None:
-            yield from _rows_to_columns(header, rows, size)
-    except csv.Error as error:
-        raise ValueError(f"the quotes do not match ({error}).") from error
-
-
-def _read_tsv(file: IO[str], size: int) -> Iterator[Columns]:
-    return _read_csv(file, size, delimiter="\t")
-
-
-def _read_jsonl(file: IO[str], size: int) -> Iterator[Columns]:
-    def records() -> Iterator:
-        for number, line in enumerate(file, 1):
-            try:
-                if line.strip():
-                    yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"line {number} is not valid JSON ({error}).") from error
-
-    return _records_to_columns(records(), size)
-
-
-def _read_json(file: IO[str], size: int) -> Iterator[Columns]:
-    """A list of records, or such a list under `data`; else one record a line."""
-    try:
-        content = json.load(file)
-    except json.JSONDecodeError:
-        file.seek(0)
-        return _read_jsonl(file, size)
-    if isinstance(content, dict):
-        content = content.get("data", [content])
-    if not isinstance(content, list):
-        raise ValueError("it holds neither a list of records nor one record a line.")
-    return _records_to_columns(iter(content), size)
-
-
-def _read_txt(file: IO[str], size: int) -> Iterator[Columns]:
-    lines = (line.rstrip("\r\n") for line in file)
-    while batch := list(islice(lines, size)):
-        yield {"text": batch}
-
-
-def _read_parquet(file: IO[bytes], size: int) -> Iterator[Columns]:
-    table = pyarrow.parquet.ParquetFile(file)
-    if not table.metadata.num_rows:
-        yield {name: [] for name in table.schema_arrow.names}
-    for batch in table.iter_batches(size):
-        yield batch.to_pydict()
-
-
-def _read_xlsx(file: IO[bytes], size: int) -> Iterator[Columns]:
-    """The first sheet; cells beyond the header's last are left out."""
-    sheet = openpyxl.load_workbook(file, read_only=True, data_only=True).worksheets[0]
-    rows = sheet.iter_rows(values_only=True)
-    header = [name for name in next(rows, ()) if name is not None]
-    rows = ([*row[: len(header)], *[None] * (len(header) - len(row))] for row in rows)
-    return _rows_to_columns(header, rows, size)
-
-
-READERS: dict[str, tuple[Callable[[IO, int], Iterator[Columns]], str]] = {
-    ".csv": (_read_csv, "rt"),
-    ".tsv": (_read_tsv, "rt"),
-    ".json": (_read_json, "rt"),
-    ".jsonl": (_read_jsonl, "rt"),
-    ".txt": (_read_txt, "rt"),
-    ".parquet": (_read_parquet, "rb"),
-    ".xlsx": (_read_xlsx, "rb"),
-}
-# What the readers and their libraries raise for content that is not what the name says.
-BROKEN = (EOFError, KeyError, ValueError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, pyarrow.ArrowException)
-
-
-def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
-    """Read a table, gzipped (`.gz`) or not, by the ending of its name; a `.txt` file has one document a line.
-
-    Args:
-        path (`str`): The file.
-        size (`int`, *optional*, defaults to 16384): Rows a batch, at most. Memory holds no more than one, but for a
-            `.json` file that is one list.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The format is unknown or the content is broken; the message names the file and the place.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"'{path}': there is no such file.")
-    endings = [ending.lower() for ending in Path(path).suffixes]
-    gzipped = endings[-1:] == [".gz"]
-    ending = (endings[:-1] if gzipped else endings)[-1:]
-    if not ending or ending[0] not in READERS:
-        raise ValueError(f"'{path}': unknown format. Wanted is one of {', '.join(READERS)}, gzipped (.gz) or not.")
-    reader, mode = READERS[ending[0]]
-    text_arguments = {"encoding": "utf-8-sig", "newline": "" if reader in (_read_csv, _read_tsv) else None}
-    try:
-        with (gzip.open if gzipped else open)(path, mode, **(text_arguments if mode == "rt" else {})) as file:
-            yield from reader(file, size)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"'{path}': byte {error.start} is not UTF-8. Convert the file to UTF-8 first.") from error
-    except BROKEN as error:
-        raise ValueError(f"'{path}': {error}") from error
-
-
-def read_columns(path: str) -> Columns:
-    """All of a table; errors as in `read_batches`."""
-    batches = list(read_batches(path))
-    names = dict.fromkeys(name for batch in batches for name in batch)
-    empty = [[None] * len(next(iter(batch.values()), [])) for batch in batches]
-    pairs = list(zip(batches, empty, strict=True))
-    return {name: [value for batch, none in pairs for value in batch.get(name, none)] for name in names}
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
+HALF = "holds half a character (a lone surrogate), which cannot be written"
 
 
 @dataclass
@@ -233,8 +72,8 @@ def make_documents(
         first_row (`int`, *optional*, defaults to 0): Number of the table's first row in the input.
 
     Raises:
-        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold class is missing, or
-            all are the same.
+        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold class is missing or
+            all are the same, or an id cannot be written.
     """
     for name in filter(None, (text_column, label_column, id_column)):
         if name not in columns:
@@ -244,17 +83,32 @@ def make_documents(
     texts = columns[text_column]
     if not texts:
         raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
-    usable = np.array([isinstance(text, str) and text.strip() != "" for text in texts])
+    faults = [_find_fault(text) for text in texts]
+    usable = np.array([fault is None for fault in faults])
     if not skip_bad_rows and not usable.all():
         row, bad = int(usable.argmin()), (~usable).sum()
-        found = "is empty" if texts[row] is None or isinstance(texts[row], str) else f"is {texts[row]!r}, not a string"
         raise ValueError(
-            f"{source}: the text of row {first_row + row + 1} {found} ({bad} of {len(texts)} rows are like this). "
-            "Mend them, or pass --skip_bad_rows to leave them without a cluster."
+            f"{source}: the text of row {first_row + row + 1} {faults[row]} ({bad} of {len(texts)} rows are like "
+            "this). Mend them, or pass --skip_bad_rows to leave them without a cluster."
         )
+    texts = [
+        SURROGATE.sub("\ufffd", text) if fault == HALF else text for text, fault in zip(texts, faults, strict=True)
+    ]
     classes = _check_classes(columns[label_column], source, label_column) if label_column else None
     ids = columns[id_column] if id_column else list(range(first_row, first_row + len(texts)))
+    for row, id_ in enumerate(ids, first_row + 1):
+        if _find_fault(id_) == HALF:
+            raise ValueError(f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out.")
     return Documents(ids, texts, usable, classes)
+
+
+def _find_fault(text: Any) -> str | None:
+    """What is wrong with a text, as the end of a sentence."""
+    if text is None or text == "" or isinstance(text, str) and not text.strip():
+        return "is empty"
+    if not isinstance(text, str):
+        return f"is {short_repr(text)}, not a string"
+    return HALF if SURROGATE.search(text) else None
 
 
 def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterator[Documents]:
@@ -275,7 +129,9 @@ def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterat
 
 
 def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
-    names = np.array([None if label in (None, "") else str(label) for label in classes], dtype=object)
+    names = np.array(
+        [None if label in (None, "") or label != label else str(label) for label in classes], dtype=object
+    )
     missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
     if len(missing):
         raise ValueError(f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'.")

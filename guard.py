@@ -71,9 +71,10 @@ class Guard:
             "embeddings": torch.from_numpy(self.score.embeddings),
             "first_clusters": self.first_clusters.cpu(),
             "num_clusters": torch.tensor(self.num_clusters),
+            "collapsed": torch.tensor(self.collapsed),
+            "judged_step": torch.tensor(self.judged_step),
             "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "kept_clusters": self.kept_clusters.cpu().clone(),  # it may be the first ones
-            "judged_step": torch.tensor(self.judged_step),
             "judged_score": torch.tensor(self.judged_score, dtype=torch.float64),
             "kept_step": torch.tensor(self.kept_step),
             "kept_score": torch.tensor(self.kept_score, dtype=torch.float64),
@@ -86,6 +87,7 @@ class Guard:
         state = load_file(path)
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
+        guard.collapsed = bool(state["collapsed"])
         guard.best_score = float(state["best_score"])
         guard.judged_step, guard.judged_score = int(state["judged_step"]), float(state["judged_score"])
         guard.kept_step, guard.kept_score = int(state["kept_step"]), float(state["kept_score"])

@@ -18,13 +18,16 @@ from documents import Documents
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[str]]:
-    """Open a text file for writing that takes the place of `path` once it is complete."""
+def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
+    """Open a file for writing, as text unless `mode` is `"wb"`, that takes the place of `path` once it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    with open(partial, "w", encoding="utf-8", newline="") as file:
-        yield file
-    os.replace(partial, path)
+    try:
+        with open(partial, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": ""})) as file:
+            yield file
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from data import tokenize
 from documents import Documents
 from keywords import cluster_keywords, make_labels
 from metrics import gold_scores, internal_scores
-from report import Assignment, cluster_table, nearest_documents, one_line, score_table, write_assignments
+from report import Assignment, cluster_table, nearest_documents, one_line, replacing, score_table, write_assignments
 from stability import cluster_stability
 from trainer import ClusteringTrainer
 
@@ -57,7 +57,8 @@ def write_clusters(
     assigned = (documents, clusters, prediction.probabilities)
     write_assignments(results / "clusters.csv", [assigned], config.id2label, with_position=True)
     if data_args.save_embeddings:
-        np.save(results / "embeddings.npy", prediction.embeddings)
+        with replacing(results / "embeddings.npy", "wb") as file:
+            np.save(file, prediction.embeddings)
     return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
 
 

@@ -31,13 +31,16 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
+from checkpoints import check_documents, check_writable, choose_checkpoint
 from data import check_mask_token, limit_length, tokenize
-from documents import Documents, check_enough_documents, make_documents, read_columns, stream_documents
+from documents import Documents, check_enough_documents, make_documents, stream_documents
+from interruptions import one_clear_message
 from modeling_bert_cluster import BertForClustering, check_masked_lm
 from publishing import upload_command
 from report import write_json
 from results import write_clusters, write_predictions
-from trainer import ClusteringTrainer, find_last_checkpoint
+from tables import read_columns
+from trainer import ClusteringTrainer
 
 
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
@@ -63,21 +66,9 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
             raise ValueError("Pass the texts, either by --train_file or by --dataset_name.")
     if training_args.do_predict and data_args.predict_file is None:
         raise ValueError("--do_predict needs new texts. Pass --predict_file.")
-    output = Path(training_args.output_dir)
-    holds_model = [*output.glob("config.json"), *output.glob("*.safetensors"), *output.glob("checkpoint-*")]
-    if training_args.do_train and not training_args.resume_from_checkpoint and holds_model:
-        raise ValueError(
-            f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
-            "to go on with the run in it."
-        )
+    check_writable(training_args.output_dir)
     if training_args.do_predict:
         deque(stream_new_documents(data_args), maxlen=0)  # a first reading, for what is wrong with them
-
-
-def find_checkpoint(training_args: ClusteringTrainingArguments) -> str | None:
-    """The checkpoint folder to resume from, if the run is to resume."""
-    checkpoint = training_args.resume_from_checkpoint if training_args.do_train else None
-    return find_last_checkpoint(training_args.output_dir) if checkpoint is True else checkpoint or None
 
 
 def read_training_documents(data_args: DataArguments, model_args: ModelArguments, seed: int) -> Documents:
@@ -85,7 +76,7 @@ def read_training_documents(data_args: DataArguments, model_args: ModelArguments
     source = data_args.train_file or data_args.dataset_name
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     if data_args.train_file is not None:
-        columns = read_columns(source)
+        columns = read_columns(source, names)
     else:
         dataset = load_dataset(
             source,
@@ -189,15 +180,18 @@ def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 
 
+@one_clear_message()
 def main() -> None:
     # Arguments and inputs: whatever is wrong with them shows here, before anything takes long
     try:
         model_args, data_args, training_args = parse_arguments()
         check_run(data_args, training_args)
-        checkpoint = find_checkpoint(training_args)
+        checkpoint = choose_checkpoint(training_args)
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         clusters_texts = training_args.do_train or training_args.do_eval
         documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
+        if checkpoint:
+            check_documents(checkpoint, int(documents.usable.sum()))
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import trange
 
 from score import draw_sample
-from start import anneal_and_refine, over_cluster
+from start import anneal_and_refine, few_kinds, over_cluster
 from views import fuse, membership
 
 
@@ -46,7 +46,10 @@ def repeat_start(
         own_seed = seed + 1000 * (repeat + 1)
         sample = draw_sample(len(embeddings), own_seed, size)
         seen, words = embeddings[sample], lexical[sample]
-        if kind == "annealed":
+        kinds = few_kinds(fuse(seen, words), num_clusters)
+        if kinds is not None:
+            clusters = kinds
+        elif kind == "annealed":
             clusters = anneal_and_refine(seen, words, num_clusters, own_seed, score=len, num_restarts=1)
         else:
             clusters = over_cluster(fuse(seen, words), num_clusters, own_seed, num_restarts=1)

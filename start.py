@@ -27,7 +27,7 @@ class Start(NamedTuple):
 
     Args:
         name (`str`): The method that made it.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, none empty.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
         scores (`dict[str, float]`): `ClusterScore` of every candidate, by its method.
     """
 
@@ -246,6 +246,16 @@ def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03
     return 2 - over_clustered < (1 - margin) * (2 - annealed)
 
 
+def few_kinds(fused: np.ndarray, num_clusters: int) -> np.ndarray | None:
+    """Number of each document's kind where there are fewer distinct ones than clusters, `(num_documents,)`."""
+    kinds: dict[bytes, int] = {}
+    for row in fused:
+        kinds.setdefault(row.tobytes(), len(kinds))
+        if len(kinds) == num_clusters:
+            return None
+    return np.array([kinds[row.tobytes()] for row in fused])
+
+
 def find_start(
     embeddings: np.ndarray,
     lexical: np.ndarray,
@@ -259,12 +269,15 @@ def find_start(
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
         lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
-        num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
+        num_clusters (`int`): Number of clusters K. Where there are fewer distinct documents, the rest stay empty.
         seed (`int`): Seed of all that is random.
         score (`ClusterScore`): What makes one better, in the fused space.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     fused, weighed = fuse(embeddings, lexical), fuse(embeddings, lexical, 1.0)
+    kinds = few_kinds(fused, num_clusters)
+    if kinds is not None:
+        return Start("identical documents", kinds, {"identical documents": score(kinds)})
 
     def even_score(clusters: np.ndarray) -> float:
         return score(clusters) + evenness(clusters, num_clusters)

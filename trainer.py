@@ -29,6 +29,7 @@ from transformers.trainer_utils import TrainOutput
 
 from arguments import ClusteringTrainingArguments
 from callbacks import RefreshTargets
+from checkpoints import STATE_NAME, check_documents, find_last_checkpoint
 from clustering import (
     calibrate_alpha,
     changed_fraction,
@@ -55,25 +56,12 @@ STATE = (
     "clusters",
     "kmeans_clusters",
     "start_clusters",
-    "num_clusters_scores",
     "repeats",
     "prior",
     "fused",
+    "num_clusters_scores",
 )
-STATE_NAME = "clustering_state.safetensors"
 GUARD_NAME = "guard.safetensors"
-
-
-def find_last_checkpoint(output_dir: str) -> str:
-    """The last whole checkpoint: `trainer_state.json` is what a checkpoint gets last.
-
-    Raises:
-        ValueError: There is none.
-    """
-    whole = [path.parent for path in Path(output_dir).glob(f"checkpoint-*/{TRAINER_STATE_NAME}")]
-    if not whole:
-        raise ValueError(f"There is no checkpoint to resume from in '{output_dir}'.")
-    return str(max(whole, key=lambda path: int(path.name.split("-")[1])))
 
 
 class ClusteringTrainer(ClusterPredictor):
@@ -136,7 +124,8 @@ class ClusteringTrainer(ClusterPredictor):
         self._documents_in_update = None
         self._updates_to_log = 0
         self._loss_parts = {}  # sums since the last log line
-        self.add_callback(RefreshTargets(self))
+        self.refresh_targets = RefreshTargets(self)
+        self.add_callback(self.refresh_targets)
 
     # Start and refresh
 
@@ -345,24 +334,27 @@ class ClusteringTrainer(ClusterPredictor):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model; within a checkpoint, the state of the clustering too."""
+        is_checkpoint = _internal_call and output_dir and self.args.should_save
+        if is_checkpoint:  # one that stood here is not whole from now on
+            Path(output_dir, TRAINER_STATE_NAME).unlink(missing_ok=True)
         super().save_model(output_dir, _internal_call=_internal_call)
-        if _internal_call and output_dir and self.args.should_save and self.targets is not None:
+        if is_checkpoint and self.targets is not None:
             state = {name: getattr(self, name) for name in STATE if getattr(self, name) is not None}
             state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
             save_file(state, os.path.join(output_dir, STATE_NAME))
             self.guard.save(os.path.join(output_dir, GUARD_NAME))
 
     def _load_clustering_state(self, checkpoint: str) -> None:
-        path = os.path.join(checkpoint, STATE_NAME)
-        if not os.path.isfile(path):
-            raise ValueError(f"'{checkpoint}' holds no {STATE_NAME}: it is no checkpoint of this trainer.")
-        state = load_file(path, device=str(self.args.device))
-        if len(state["clusters"]) != len(self.train_dataset):
-            raise ValueError(
-                f"'{checkpoint}' was written for {len(state['clusters'])} documents, there are now "
-                f"{len(self.train_dataset)}. Resume with the same texts."
-            )
+        check_documents(checkpoint, len(self.train_dataset))
+        state = load_file(os.path.join(checkpoint, STATE_NAME), device=str(self.args.device))
         self.model.config.alpha = state.pop("alpha").item()
         for name, tensor in state.items():
             setattr(self, name, tensor)
         self.guard = Guard.load(os.path.join(checkpoint, GUARD_NAME))
+
+    def _init_training_state(
+        self, max_steps: int, num_update_steps_per_epoch: int, num_train_epochs: int, *args: Any
+    ) -> tuple[int, int]:
+        progress = super()._init_training_state(max_steps, num_update_steps_per_epoch, num_train_epochs, *args)
+        has_ended = self.state.global_step >= max_steps or self.refresh_targets.had_ended(self.args, self.state)
+        return (num_train_epochs, 0) if has_ended else progress  # else it would take one step more

@@ -79,7 +79,7 @@ def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float
 
     Returns:
         `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where all
-        documents are in one cluster, or each in one of its own, they are those of the embeddings.
+        documents are in one cluster, or no cluster has any spread, they are those of the embeddings.
     """
     names, clusters = np.unique(clusters, return_inverse=True)
     if len(names) in (1, len(clusters)):
@@ -87,5 +87,8 @@ def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float
     analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Only one sample")  # a cluster of one has no spread, as it should be
-        projected = analysis.fit(embeddings, clusters).transform(embeddings)
+        try:
+            projected = analysis.fit(embeddings, clusters).transform(embeddings)
+        except np.linalg.LinAlgError:  # no spread within any cluster
+            return normalize(embeddings)
     return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))

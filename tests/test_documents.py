@@ -9,7 +9,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from documents import make_documents, read_batches, read_columns, stream_documents
+from documents import make_documents, stream_documents
+from tables import read_batches, read_columns
 
 
 ROWS = [
@@ -125,17 +126,20 @@ def test_a_very_long_text_is_read(tmp_path):
 @pytest.mark.parametrize(
     "name, content, message",
     [
-        ("a.csv", b'text\n"one\n', "the quotes do not match"),
+        ("a.csv", b'text\none\n"two\n', "in row 2 the quotes do not match"),
+        ("a.csv", b'"text\none\n', "in the header the quotes do not match"),
         ("a.csv", b"text,text\none,two\n", "a column stands twice"),
         ("a.csv", b"id,text\n0,one\n,\n", "the text of row 2 is empty"),
         ("a.csv", b"text\none\n\ntwo\n", "the text of row 2 is empty"),
         ("a.csv.gz", gzip.compress(b"text\none\n" * 99)[:-12], "a.csv.gz"),
         ("a.csv", b"id,text\n1,one,two\n", "row 1 has 3 columns, the header has 2"),
-        ("a.csv", b"text\n\xff\xfe\n", "byte 5 is not UTF-8"),
+        ("a.csv", b"text\n\xff\xfe\n", "line 2 is not UTF-8"),
         ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2 is not valid JSON"),
         ("a.jsonl", b'{"text": "one"}\n[1]\n', "row 2 is [1]; wanted is an object"),
         ("a.json", b'"text"', "neither a list of records"),
-        ("a.json", b"", "column 'text'"),
+        ("a.json", b"", "not valid JSON"),
+        ("a.json", b'[\n{"text": "one"},\n{"text": \n]', "line 4 column 1"),
+        ("a.json", b"[]", "no column 'text'"),
         ("a.csv", b"", "no column 'text'"),
         ("a.csv", b"text\n", "no texts"),
         ("a.xlsx", b"not a zip", "a.xlsx"),

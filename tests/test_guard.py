@@ -74,6 +74,7 @@ def test_a_saved_guard_is_the_same(guard, model, tmp_path):
     guard.save(tmp_path / "guard.safetensors")
     again = Guard.load(tmp_path / "guard.safetensors")
     assert (again.kept_step, again.kept_score, again.best_score, again.num_clusters) == (7, score, score, 2)
+    assert (again.judged_step, again.collapsed) == (7, False)
     assert again.score(CLUSTERS.numpy()) == score
     fill(model, 3.0)
     assert torch.equal(again.restore(model), CLUSTERS)

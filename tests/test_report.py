@@ -46,7 +46,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(RuntimeError), replacing(path) as file:
         file.write("half")
         raise RuntimeError
-    assert path.read_text() == "before"
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+    with replacing(path, "wb") as file:
+        file.write(b"\xff")
+    assert path.read_bytes() == b"\xff" and list(tmp_path.iterdir()) == [path]
 
 
 def test_nearest_documents_are_distinct_texts():

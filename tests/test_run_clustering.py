@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -204,6 +205,59 @@ def test_resume_goes_on_in_the_same_folder(train):
     assert read_rows(output / "results" / "clusters.csv") == read_rows(whole / "results" / "clusters.csv")
 
 
+def test_the_same_seed_gives_the_same_results_whatever_the_number_of_workers(train):
+    first = train(output="first")
+    for name, workers in (("again", ()), ("more", ("--preprocessing_num_workers", 2, "--dataloader_num_workers", 2))):
+        output = train(*workers, output=name)
+        for file in ("model.safetensors", "results/clusters.csv"):
+            assert (output / file).read_bytes() == (first / file).read_bytes(), (name, file)
+
+
+def test_resuming_without_a_whole_checkpoint_starts_from_the_beginning(train, tmp_path, caplog):
+    whole = train(output="whole")
+    (tmp_path / "run" / "checkpoint-6").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint-6" / "trainer_state.json").write_text('{"epoch": ')
+    output = train("--resume_from_checkpoint")
+    assert "no whole checkpoint" in caplog.text and "starts from the beginning" in caplog.text
+    assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    with pytest.raises(SystemExit, match="was written for 91 documents, there are now 90. Resume with the same texts"):
+        train("--resume_from_checkpoint", "--max_train_samples", 90)
+
+
+@pytest.mark.parametrize(
+    "share, message", [(0.5, "error: .*File too large"), (1.5, "error: A file could not be written")]
+)
+def test_a_full_disk_is_one_clear_message_and_the_run_can_go_on(train, share, message):
+    """Files may grow to half a model, then to less than an optimizer's state: what is the first to fail differs."""
+    whole = train(output="whole")
+    size = (whole / "model.safetensors").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * size), limits[1]))
+    try:
+        with pytest.raises(SystemExit, match=f"(?s)^{message}.*--resume_from_checkpoint goes on with a"):
+            train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    output = train("--resume_from_checkpoint")
+    assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_folder_that_must_not_be_written_to_is_named(train, monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(SystemExit, match=f"nothing may be written to '{tmp_path}'"):
+        train()
+
+
+def test_ctrl_c_is_one_clear_message(train, monkeypatch, capsys):
+    def interrupt(*arguments, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_clustering.ClusteringTrainer, "train", interrupt)
+    with pytest.raises(SystemExit) as caught:
+        train()
+    assert caught.value.code == 130 and "interrupted. What was saved is whole" in capsys.readouterr().err
+
+
 def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
     output = train("--learning_rate", 0, "--centroid_learning_rate", 0)
     clusters = [row["cluster"] for row in read_rows(output / "results" / "clusters.csv")]
@@ -279,6 +333,12 @@ def bad_things(corpus, encoder_dir, tokenizer, tmp_path_factory) -> Path:
     (folder / "full").mkdir()
     (folder / "full" / "config.json").write_text("{}")
     (folder / "half" / "checkpoint-3").mkdir(parents=True)
+    (folder / "half" / "checkpoint-3" / "trainer_state.json").write_text('{"epoch": ')
+    (folder / "foreign").mkdir()
+    (folder / "foreign" / "trainer_state.json").write_text("{}")
+    (folder / "told" / "results").mkdir(parents=True)
+    (folder / "told" / "results" / "clusters.csv").write_text("id,cluster")
+    (folder / "told" / "README.md").write_text("a project of the user's")
     return folder
 
 
@@ -319,9 +379,29 @@ BAD_INPUT = {
         "--alpha auto is found when training starts. Pass --do_train",
     ),
     "unknown kernel": (["--kernel", "gauss"], "kernel"),
-    "output folder holds a model": (["--output_dir", "{bad}/full"], "already holds a model. Choose another folder"),
-    "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model"),
-    "nothing to resume": (["--resume_from_checkpoint"], "There is no checkpoint to resume from in"),
+    "output folder holds a model": (
+        ["--output_dir", "{bad}/full"],
+        "(config.json). Choose another folder, or pass --re",
+    ),
+    "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model or other files"),
+    "output folder holds results": (
+        ["--output_dir", "{bad}/told"],
+        "(README.md, clusters.csv). Choose another folder",
+    ),
+    "a model, but nothing to resume": (
+        ["--output_dir", "{bad}/full", "--resume_from_checkpoint"],
+        "(config.json). Choose another folder.",
+    ),
+    "half a checkpoint": (
+        ["--resume_from_checkpoint", "{bad}/half/checkpoint-3"],
+        "checkpoint-3' is no whole checkpoint: its trainer_state.json is missing or cut off",
+    ),
+    "checkpoint of something else": (
+        ["--resume_from_checkpoint", "{bad}/foreign"],
+        "it is no checkpoint of this trainer",
+    ),
+    "output is a file": (["--output_dir", "{bad}/nothing.csv"], "nothing.csv' is no folder. Choose another one"),
+    "output below a file": (["--output_dir", "{bad}/nothing.csv/a/b"], "nothing.csv' is no folder. Choose another"),
     "classes all the same": (
         ["--train_file", "{bad}/one_class.csv", "--label_column", "topic"],
         "all gold classes in column 'topic' are 'a'",

@@ -31,3 +31,10 @@ def test_stability_of_what_no_repeat_saw_is_unknown():
     clusters = np.array([0, 0, 1, 2])
     stability = cluster_stability(clusters, np.array([[0, 0, 1, -1], [1, 1, -1, -1]]), num_clusters=4)
     np.testing.assert_array_equal(stability, [1, 1, np.nan, np.nan])
+
+
+def test_fewer_kinds_of_documents_than_clusters_always_come_back():
+    embeddings = np.repeat(np.eye(3, dtype=np.float32), [20, 30, 40], axis=0)
+    repeats = repeat_start(embeddings, np.zeros((90, 0), dtype=np.float32), "over-clustered", num_clusters=5, seed=0)
+    stability = cluster_stability(np.repeat([0, 1, 2], [20, 30, 40]), repeats, num_clusters=5)
+    np.testing.assert_array_equal(stability, [1, 1, 1, np.nan, np.nan])

@@ -105,3 +105,10 @@ def test_start_of_hardly_more_documents_than_clusters(num_clusters):
         embeddings, np.zeros((len(embeddings), 0)), num_clusters, seed=0, score=ClusterScore(np.arange(12), embeddings)
     )
     assert sorted(set(start.clusters)) == list(range(num_clusters))
+
+
+@pytest.mark.parametrize("num_kinds", [1, 2, 3])
+def test_start_of_hardly_any_distinct_documents(num_kinds):
+    embeddings = np.eye(8, dtype=np.float32)[np.arange(20) % num_kinds]
+    start = find_start(embeddings, np.zeros((20, 0)), 3, seed=0, score=ClusterScore(np.arange(20), embeddings))
+    assert adjusted_rand_score(np.arange(20) % num_kinds, start.clusters) == 1

@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from datasets import Dataset
 from transformers import BertTokenizer
 
+from checkpoints import find_last_checkpoint
 from clustering import target_distribution
 from data import ClusteringCollator, tokenize
 from metrics import clustering_accuracy
 from modeling_bert_cluster import BertForClustering
-from trainer import ClusteringTrainer, ClusteringTrainingArguments, find_last_checkpoint
+from trainer import ClusteringTrainer, ClusteringTrainingArguments
 from warmup import warm_up_mlm_head
 
 
@@ -289,6 +290,48 @@ def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume
         assert torch.equal(getattr(whole, name), getattr(resumed, name)), name
     for name in ("loss", "mlm_loss", "clustering_loss", "changed"):
         assert logged(resumed, name) == logged(whole, name), name
+
+
+@pytest.mark.parametrize(
+    "ending, steps",
+    [({"stop_tolerance": 1.1}, 6), ({"stop_tolerance": 1.1, "target_update": "4"}, 4), ({"max_steps": 4}, 4)],
+)
+def test_a_run_that_had_ended_takes_no_further_step_when_resumed(make_trainer, ending, steps):
+    arguments = {"num_train_epochs": 3, "save_strategy": "epoch"}
+    whole = make_trainer(**arguments, **ending)
+    whole.train()
+    resumed = make_trainer(**arguments, **ending)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == whole.state.global_step == steps
+    for name, parameter in parameters(whole).items():
+        assert torch.equal(parameter, parameters(resumed)[name]), name
+    further = make_trainer(**arguments)
+    further.train(resume_from_checkpoint=True)
+    assert further.state.global_step == 18, "other arguments may make it go on"
+
+
+def test_a_collapse_is_remembered_by_its_checkpoint(make_trainer):
+    ruin = {"num_train_epochs": 3, "centroid_learning_rate": 30.0, "save_strategy": "epoch"}
+    make_trainer(**ruin).train()
+    resumed = make_trainer(**ruin)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == 6 and resumed.guard.kept_step == 0
+    assert torch.equal(resumed.clusters, resumed.guard.first_clusters)
+
+
+def test_a_checkpoint_that_is_written_over_is_not_whole_before_its_end(make_trainer, monkeypatch):
+    def fail(path: str) -> None:
+        raise OSError("No space left on device")
+
+    arguments = {"num_train_epochs": 2, "save_strategy": "epoch", "save_total_limit": None}
+    trainer = make_trainer(**arguments)
+    trainer.train()
+    first = Path(trainer.args.output_dir, "checkpoint-6")
+    resumed = make_trainer(**arguments)
+    monkeypatch.setattr("guard.Guard.save", lambda self, path: fail(path))
+    with pytest.raises(OSError, match="No space left"):
+        resumed.train(resume_from_checkpoint=str(first))
+    assert find_last_checkpoint(trainer.args.output_dir) == str(first)
 
 
 def test_only_a_whole_checkpoint_of_the_same_documents_is_resumed(make_trainer, corpus, tmp_path):

@@ -36,6 +36,9 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
         file.write("\n")
 
 
+SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
+STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}  # as metrics' prefixes
+
 Assignment = tuple[Documents, np.ndarray, np.ndarray]  # documents, clusters and probabilities of the usable ones
 
 
@@ -113,10 +116,9 @@ def cluster_table(
 
 def score_table(metrics: dict[str, Any]) -> Iterable[str]:
     """Lines that set k-means, start, untrained and final model side by side, where the run had gold classes."""
-    names = ("accuracy", "nmi", "ari", "purity")
-    if f"eval_{names[0]}" not in metrics:
+    if f"eval_{SCORES[0]}" not in metrics:
         return
-    yield "against gold classes " + "".join(f"{name:>10}" for name in names)
-    for prefix, title in (("kmeans", "k-means"), ("init", "start"), ("untrained", "untrained"), ("eval", "final")):
-        if f"{prefix}_{names[0]}" in metrics:
-            yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in names)
+    yield "against gold classes " + "".join(f"{name:>10}" for name in SCORES)
+    for prefix, title in STAGES.items():
+        if f"{prefix}_{SCORES[0]}" in metrics:
+            yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in SCORES)

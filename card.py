@@ -117,6 +117,7 @@ def write_card(
     scores: dict[str, float] | None = None,
     keywords: list[list[str]] | None = None,
     examples: list[list[str]] | None = None,
+    training: dict[str, str] | None = None,
 ) -> None:
     """Write the card of a trainer's model as it stands.
 
@@ -129,6 +130,7 @@ def write_card(
         scores (`dict`, *optional*): Metrics of the run, as `all_results.json` holds them.
         keywords (`list[list[str]]`, *optional*): Keywords of each cluster.
         examples (`list[list[str]]`, *optional*): Texts of each cluster, which the card then makes public.
+        training (`dict[str, str]`, *optional*): How the model was trained. `None`: by this trainer.
     """
     config, name, rows = trainer.model.config, model_id.split("/")[-1], score_rows(scores or {})
     card = ModelCard.from_template(
@@ -143,6 +145,7 @@ def write_card(
         rows=cluster_rows(sizes, config.id2label, keywords, examples),
         has_examples=bool(examples),
         scores=rows,
-        training=training_facts(trainer),
+        training=training_facts(trainer) if training is None else training,
+        has_map=path.with_name("map.png").exists(),
     )
     card.save(path)

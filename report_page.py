@@ -169,7 +169,9 @@ def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list]]:
         lines = [line for line in history if name in line]
         found[name] = {"x": [line["epoch"] for line in lines], "y": [line[name] for line in lines]}
     refreshes = [line for line in history if "changed" in line]
-    sizes = [[line[f"cluster_size_{k}"] for k in range(len(line)) if f"cluster_size_{k}" in line] for line in refreshes]
+    sizes = [
+        [line[f"cluster_size_{k}"] for k in range(len(line)) if f"cluster_size_{k}" in line] for line in refreshes
+    ]
     return found | {"sizes": {"x": [line["epoch"] for line in refreshes], "y": sizes}}
 
 
@@ -183,9 +185,7 @@ def figures(findings: Findings) -> list[tuple[str, str, str]]:
     """The few numbers at the head of the page: name, value, and what it means."""
     sizes, metrics = findings.sizes, findings.metrics
     shown = [
-        ("Texts", f"{len(findings.clusters):,}", "with a usable text"),
-        ("Clusters", f"{len(sizes):,}", "groups of texts"),
-        ("Sizes", f"{sizes.min():,} to {sizes.max():,}", "texts in the smallest and in the largest cluster"),
+        ("Texts in a cluster", f"{sizes.min():,} to {sizes.max():,}", "in the smallest and in the largest cluster"),
         ("Mean probability", f"{findings.probabilities.mean():.2f}", "of a text's most probable cluster"),
     ]
     if metrics.get("eval_silhouette") is not None:

@@ -33,29 +33,33 @@ from transformers.utils import logging as transformers_logging
 from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from data import check_mask_token, limit_length, tokenize
 from documents import Documents, check_enough_documents, make_documents, read_columns, stream_documents
+from merging import check_merge, merge_clusters, parse_groups
 from modeling_bert_cluster import BertForClustering, check_masked_lm
-from publishing import upload_command
+from publishing import publish
 from report import write_json
-from results import write_clusters, write_predictions
+from results import write_predictions, write_results, write_topic_mix
+from run_folder import RunFolder
 from trainer import ClusteringTrainer, find_last_checkpoint
 
 
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
     parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
-    if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
-        return parser.parse_json_file(json_file=sys.argv[1])
-    return parser.parse_args_into_dataclasses()
+    from_file = len(sys.argv) == 2 and sys.argv[1].endswith(".json")
+    parsed = parser.parse_json_file(json_file=sys.argv[1]) if from_file else parser.parse_args_into_dataclasses()
+    parsed[2].output_dir = parsed[2].output_dir or parsed[0].model_name_or_path  # of a report
+    return parsed
 
 
 def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
     """Raise `ValueError` where the arguments do not make a run, or there is something wrong with new documents."""
-    if not (training_args.do_train or training_args.do_eval or training_args.do_predict):
-        raise ValueError("There is nothing to do. Pass --do_train, --do_eval or --do_predict.")
+    if not (training_args.do_train or training_args.do_eval or training_args.do_predict or training_args.do_report):
+        raise ValueError("There is nothing to do. Pass --do_train, --do_eval, --do_predict or --do_report.")
+    check_merge(training_args)
     if training_args.do_train or training_args.do_eval:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
             raise ValueError("Pass the texts, either by --train_file or by --dataset_name.")
-    if training_args.do_predict and data_args.predict_file is None:
-        raise ValueError("--do_predict needs new texts. Pass --predict_file.")
+    if training_args.do_predict and not (data_args.predict_file or (data_args.predict_text or "").strip()):
+        raise ValueError("--do_predict needs new texts. Pass --predict_file, or one text by --predict_text.")
     output = Path(training_args.output_dir)
     holds_model = [*output.glob("config.json"), *output.glob("*.safetensors"), *output.glob("checkpoint-*")]
     if training_args.do_train and not training_args.resume_from_checkpoint and holds_model:
@@ -63,7 +67,7 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
             f"--output_dir '{output}' already holds a model. Choose another folder, or pass --resume_from_checkpoint "
             "to go on with the run in it."
         )
-    if training_args.do_predict:
+    if training_args.do_predict and data_args.predict_file:
         deque(stream_new_documents(data_args), maxlen=0)  # a first reading, for what is wrong with them
 
 
@@ -117,6 +121,7 @@ def load_tokenizer(
     if ours:
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config
+        parse_groups(training_args.merge or [], config.num_clusters)
         if training_args.init is None and wanted not in (None, config.num_clusters):
             raise ValueError(
                 f"'{name}' holds {config.num_clusters} clusters, --num_clusters {wanted} was asked for. Leave it out "
@@ -156,26 +161,20 @@ def make_trainer(
         ) from error
 
 
-def publish(trainer: ClusteringTrainer) -> None:
-    """Write the labels and the card to the saved model or, where it is asked for, save and push all of it."""
-    output_dir = trainer.args.output_dir
-    if not trainer.args.push_to_hub:
-        if trainer.is_world_process_zero():
-            trainer.model.config.save_pretrained(output_dir)
-        return trainer.create_model_card()
-    try:
-        trainer.push_to_hub()
-    except (HTTPError, OSError) as error:
-        raise SystemExit(
-            f"error: The model is whole in '{output_dir}', but it could not be pushed to '{trainer.hub_model_id}': "
-            f"{error}\nTo push it later, run:\n{upload_command(trainer.hub_model_id, output_dir)}"
-        ) from error
+def predict(trainer: ClusteringTrainer, data_args: DataArguments) -> list[str]:
+    """Cluster the new texts; lines for a person to read."""
+    lines = write_topic_mix(trainer, data_args.predict_text) if data_args.predict_text else []
+    if data_args.predict_file:
+        parts = stream_new_documents(data_args)
+        lines.append(write_predictions(trainer, parts, data_args.preprocessing_num_workers))
+    return lines
 
 
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
     """Say what happens on the main process, and warnings alone of the libraries."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("trainer", "callbacks", "guard", "warmup", "modeling_bert_cluster"):
+    names = "trainer callbacks readable_log guard warmup projection merging modeling_bert_cluster"
+    for name in names.split():
         logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 
@@ -187,8 +186,11 @@ def main() -> None:
         check_run(data_args, training_args)
         checkpoint = find_checkpoint(training_args)
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
-        clusters_texts = training_args.do_train or training_args.do_eval
-        documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
+        origin, documents = RunFolder(model_args.model_name_or_path), None
+        if training_args.reports_alone:
+            documents = origin.documents()
+        elif training_args.do_train or training_args.do_eval:
+            documents = read_training_documents(data_args, model_args, training_args.seed)
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
@@ -203,6 +205,7 @@ def main() -> None:
         **model_args.cluster_arguments,
         **model_args.hub_arguments,
     )
+    numbers = merge_clusters(model, training_args.merge, origin.clusters()) if training_args.merge else None
     num_proc = data_args.preprocessing_num_workers
     train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
     trainer = make_trainer(model, training_args, train_dataset, tokenizer)
@@ -213,19 +216,21 @@ def main() -> None:
         metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
         trainer.save_model()
         trainer.save_state()
+    elif training_args.merge:
+        trainer.save_model()
 
     # Clusters of the texts, and of new ones
     if documents:
-        lines += write_clusters(trainer, documents, data_args, metrics)
+        lines += write_results(trainer, documents, data_args, metrics, origin, numbers)
     if training_args.do_predict:
-        lines.append(write_predictions(trainer, stream_new_documents(data_args), num_proc))
+        lines += predict(trainer, data_args)
 
     # What a person reads, and what the Hub gets
     output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics)
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
-    if training_args.do_train:
+    if training_args.do_train or training_args.merge:
         publish(trainer)
     trainer.accelerator.wait_for_everyone()  # a process that ends right after a collective call can abort in it
     trainer.accelerator.end_training()

@@ -34,6 +34,7 @@ from clustering import calibrate_alpha, changed_fraction, cluster_shares, target
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
 from publishing import PublishingTrainer
+from readable_log import use_readable_log
 from score import ClusterScore, draw_sample
 from start import find_start, kmeans
 from views import cluster_means, fuse, lexical_view
@@ -131,6 +132,7 @@ class ClusteringTrainer(PublishingTrainer):
             if kwargs.get(name) is not None:
                 kwargs[name] = prepare_dataset(kwargs[name], processing_class)
         super().__init__(model, args, processing_class=processing_class, **kwargs)
+        use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
@@ -219,12 +221,10 @@ class ClusteringTrainer(PublishingTrainer):
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
-        before = self.clusters
-        q = self.assign(self.encode(self.train_dataset))
+        before, q = self.clusters, self.assign(self.encode(self.train_dataset))
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
-        sizes = torch.bincount(self.clusters, minlength=q.shape[1])
-        changed = changed_fraction(before, self.clusters)
+        sizes, changed = torch.bincount(self.clusters, minlength=q.shape[1]), changed_fraction(before, self.clusters)
         self.log(
             {
                 "changed": changed,
@@ -233,6 +233,7 @@ class ClusteringTrainer(PublishingTrainer):
                 "largest_cluster": sizes.max().item(),
                 "cluster_score": score,
             }
+            | {f"cluster_size_{cluster}": size for cluster, size in enumerate(sizes.tolist())}
         )
         return changed
 

@@ -66,7 +66,7 @@ function drawMap() {
   };
   const bare = { visible: false };
   const dragmode = matchMedia("(pointer: coarse)").matches ? false : "pan";
-  const config = { ...settings, scrollZoom: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const config = { ...settings, scrollZoom: true, displayModeBar: true, modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]] };
   return Plotly.newPlot(map, [points, middles], layout({ xaxis: bare, yaxis: bare, dragmode, hovermode: "closest", hoverdistance: 12 }), config);
 }
 

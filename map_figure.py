@@ -147,7 +147,7 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
     extents = np.array([text.get_window_extent().size for text in texts]) + 3 * scale
     dots = axes.transData.transform(middles[order])
     obstacles = np.hstack([dots, np.full_like(dots, 6 * scale)])
-    anchors = dots + (0, extents[:, 1].max() / 2 + 3 * scale)
+    anchors = dots + (0, extents[:, 1].max() / 2 + 4 * scale)
     places = place_labels(anchors, extents, axes.figure.bbox.size, reach=60 * scale, obstacles=obstacles)
     for text, anchor, dot, place in zip(texts, anchors, dots, places, strict=True):
         if place is None:

@@ -4,7 +4,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const { clusters, documents } = data;
 const byNumber = new Map(clusters.map((cluster) => [cluster.cluster, cluster]));
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down"];
-const PAGE = 50;
+const PAGE = 50; // texts listed at a time
+const LIFT = 16; // of a label above its cluster, in pixels
 const state = { cluster: null, words: [], shown: PAGE, matches: [] };
 const element = (id) => document.getElementById(id);
 const map = element("map");
@@ -12,7 +13,7 @@ const isDark = matchMedia("(prefers-color-scheme: dark)");
 const isNarrow = matchMedia("(max-width: 48rem)");
 const lowered = documents.text.map((text) => text.toLowerCase());
 const own = documents.mix.map((mix) => mix[0]); // each text's cluster
-const percent = (share) => (100 * share).toFixed(share < 0.1 ? 1 : 0) + " %";
+const percent = (share) => (100 * share).toFixed(0) + "%";
 
 /* Text from outside becomes text on the page, and in Plotly's small markup too. */
 function make(tag, text, properties = {}) {
@@ -81,16 +82,16 @@ function labelMap() {
   for (const cluster of clusters) {
     if (!cluster.size || (state.cluster !== null && state.cluster !== cluster.cluster)) continue;
     const text = short(cluster.label, isNarrow.matches ? 22 : 36);
-    const [x, y] = [xaxis.l2p(cluster.x), yaxis.l2p(cluster.y) - 14];
+    const [x, y] = [xaxis.l2p(cluster.x), yaxis.l2p(cluster.y) - LIFT];
+    if (x < 0 || x > size.w || y < 0 || y > size.h) continue;
     const half = measure.measureText(text).width / 2 + 5;
-    const box = { left: x - half, right: x + half, top: y - 9, bottom: y + 9 };
-    const outside = box.left < 0 || box.right > size.w || box.top < 0 || box.bottom > size.h;
-    const hidden = taken.some((o) => box.left < o.right && box.right > o.left && box.top < o.bottom && box.bottom > o.top);
-    if (outside || hidden) continue;
+    const shift = Math.max(half - x, 0) + Math.min(size.w - half - x, 0); // back into the picture
+    const box = { left: x + shift - half, right: x + shift + half, top: y - 9, bottom: y + 9 };
+    if (taken.some((o) => box.left < o.right && box.right > o.left && box.top < o.bottom && box.bottom > o.top)) continue;
     taken.push(box);
     annotations.push({
-      x: cluster.x, y: cluster.y, text: "<b>" + plain(text) + "</b>", showarrow: false, yshift: 14, borderpad: 1,
-      font: { size: 12, color: colors.ink }, bgcolor: colors.paper, opacity: 0.88,
+      x: cluster.x, y: cluster.y, text: "<b>" + plain(text) + "</b>", showarrow: false, xshift: shift, yshift: LIFT,
+      font: { size: 12, color: colors.ink, shadow: Array(4).fill("0 0 2px " + colors.paper).join(",") },
     });
   }
   return Plotly.relayout(map, { annotations });
@@ -136,6 +137,7 @@ function listTexts() {
     return item;
   });
   element("texts").replaceChildren(...items);
+  element("texts").classList.toggle("chosen", state.cluster !== null || state.words.length > 0);
   element("more").hidden = state.shown >= state.matches.length;
   const what = state.cluster === null ? "of all clusters" : `of “${byNumber.get(state.cluster).label}”`;
   const words = state.words.length ? ` with “${state.words.join(" ")}”` : "";
@@ -204,7 +206,7 @@ function drawHierarchy() {
   };
   const length = isNarrow.matches ? 18 : 44;
   const names = leaves.map((n) => `${nameOf(n, length)} · ${n}`);
-  const yaxis = { tickvals: ends.y, ticktext: names, range: [10 * leaves.length, 0], showgrid: false, ticks: "" };
+  const yaxis = { tickvals: ends.y, ticktext: names, range: [10 * leaves.length, 0], showgrid: false, ticks: "outside", ticklen: 8, tickcolor: colors.paper };
   const xaxis = { title: { text: "cosine distance" }, rangemode: "tozero" };
   element("hierarchy").style.height = 70 + 20 * leaves.length + "px";
   Plotly.newPlot("hierarchy", [...traces, ends], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
@@ -221,7 +223,7 @@ function drawConfusion() {
   };
   const ticks = (texts) => ({ tickvals: texts.map((_, i) => i), ticktext: texts, showgrid: false, tickfont: { size: texts.length > 40 ? 8 : 11 } });
   const yaxis = { ...ticks(classes.map((name) => plain(short(name, length)))), autorange: "reversed" };
-  const xaxis = { ...ticks(numbers.map((n) => nameOf(n, length))), tickangle: -60, side: "bottom" };
+  const xaxis = { ...ticks(numbers.map((n) => nameOf(n, length))), tickangle: -90, side: "bottom" };
   element("confusion").style.height = 240 + Math.max(12, 30 - classes.length / 4) * classes.length + "px";
   Plotly.newPlot("confusion", [trace], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
 }
@@ -236,6 +238,7 @@ function drawCurves() {
     draw(id, [{ type: "scatter", mode: "lines+markers", ...data.curves[id], line: { color: blue }, marker: { size: 4 } }], id === "changed" ? { tickformat: ".1%" } : {});
   const { x, y } = data.curves.sizes;
   const count = y.length ? y[0].length : 0;
+  if (!count) return element("sizes").parentElement.remove();
   const known = count === clusters.length; // else clusters were merged since
   const sizes = [...Array(count).keys()].map((k) => ({
     type: "scatter", mode: "lines+markers", x, y: y.map((row) => row[k]), marker: { size: 4 },

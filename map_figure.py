@@ -184,4 +184,6 @@ def draw_map(
         note = f"{unplaced} clusters, of the smaller ones, are without a label here."
         figure.text(0.97, 0.02, note, fontsize=8, color=INK, ha="right")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    partial = path.with_name(path.name + ".partial")
+    figure.savefig(partial, format="png", metadata={"Software": None})
+    partial.replace(path)

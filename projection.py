@@ -31,14 +31,14 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
         max_tsne (`int`, *optional*, defaults to 5000): Documents that t-SNE sees, at most.
     """
     embeddings = normalize(embeddings.astype(np.float64))
-    num_components = min(MAX_COMPONENTS, *embeddings.shape)
     if len(np.unique(embeddings, axis=0)) < 5:  # too few for neighbourhoods
-        positions = PCA(min(2, num_components), random_state=seed).fit_transform(embeddings)
+        left, lengths, _ = np.linalg.svd(embeddings - embeddings.mean(axis=0), full_matrices=False)
+        positions = (left * lengths)[:, :2]
         return to_extent(np.pad(positions, ((0, 0), (0, 2 - positions.shape[1]))))
     if find_spec("umap"):
         logger.info("Map of %d documents: UMAP.", len(embeddings))
         return to_extent(project_by_umap(embeddings, seed))
-    components = PCA(num_components, random_state=seed).fit_transform(embeddings)
+    components = PCA(min(MAX_COMPONENTS, *embeddings.shape), random_state=seed).fit_transform(embeddings)
     if len(embeddings) <= max_tsne:
         logger.info("Map of %d documents: t-SNE (umap-learn is not installed).", len(embeddings))
         return to_extent(project_by_tsne(components, seed))

@@ -8,6 +8,7 @@ nothing be loaded from anywhere.
 import base64
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -162,11 +163,10 @@ def confusion(classes: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
 
 
 def curves(history: list[dict[str, Any]]) -> dict[str, dict[str, list]]:
-    """Log lines as curves over the epochs, by name."""
-    names = ("clustering_loss", "mlm_loss", "changed")
+    """Log lines as curves over the epochs, by name; without values that are no numbers, as of a loss that exploded."""
     found = {}
-    for name in names:
-        lines = [line for line in history if name in line]
+    for name in ("clustering_loss", "mlm_loss", "changed"):
+        lines = [line for line in history if math.isfinite(line.get(name, math.nan))]
         found[name] = {"x": [line["epoch"] for line in lines], "y": [line[name] for line in lines]}
     refreshes = [line for line in history if "changed" in line]
     sizes = [
@@ -188,7 +188,7 @@ def figures(findings: Findings) -> list[tuple[str, str, str]]:
         ("Texts in a cluster", f"{sizes.min():,} to {sizes.max():,}", "in the smallest and in the largest cluster"),
         ("Mean probability", f"{findings.probabilities.mean():.2f}", "of a text's most probable cluster"),
     ]
-    if metrics.get("eval_silhouette") is not None:
+    if math.isfinite(metrics.get("eval_silhouette") or math.nan):
         shown.append(("Silhouette", f"{metrics['eval_silhouette']:.2f}", "cosine, from -1 to 1"))
     if "eval_accuracy" in metrics:
         shown.append(("Accuracy", f"{metrics['eval_accuracy']:.1%}", "against the gold classes"))

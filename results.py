@@ -74,9 +74,7 @@ def write_results(
     lines = [*cluster_table(findings.clusters, findings.nearest, findings.texts, trainer.model.config.id2label)]
     if numbers is not None:
         kept = int((numbers == findings.clusters).sum())
-        lines.append(
-            f"{kept:,} of {len(numbers):,} documents are in the cluster they were in, or in what it was merged into."
-        )
+        lines.append(f"{kept:,} of {len(numbers):,} documents are in the cluster they were in, merged or not.")
     return [*lines, *score_table(metrics)]
 
 
@@ -127,12 +125,9 @@ def describe_in_card(trainer: ClusteringTrainer, findings: Findings, data_args: 
 
 def write_files(output_dir: Path, findings: Findings) -> None:
     """Everything in `results/`, and the map beside the model card, which shows it."""
-    results = output_dir / "results"
-    assigned, labels = (
-        (findings.documents, findings.clusters, findings.probabilities),
-        dict(enumerate(findings.labels)),
-    )
-    write_assignments(output_dir / CLUSTERS, [assigned], labels, findings.positions)
+    results, id2label = output_dir / "results", dict(enumerate(findings.labels))
+    assigned = (findings.documents, findings.clusters, findings.probabilities)
+    write_assignments(output_dir / CLUSTERS, [assigned], id2label, findings.positions)
     RunFolder(output_dir).write(findings.documents, findings.settings)
     with replacing(results / "topics.json") as file:
         json.dump(make_topics(findings), file, ensure_ascii=False, allow_nan=False)

@@ -238,7 +238,7 @@ function drawCurves() {
     draw(id, [{ type: "scatter", mode: "lines+markers", ...data.curves[id], line: { color: blue }, marker: { size: 4 } }], id === "changed" ? { tickformat: ".1%" } : {});
   const { x, y } = data.curves.sizes;
   const count = y.length ? y[0].length : 0;
-  if (!count) return element("sizes").parentElement.remove();
+  element("sizes").parentElement.hidden = !count;
   const known = count === clusters.length; // else clusters were merged since
   const sizes = [...Array(count).keys()].map((k) => ({
     type: "scatter", mode: "lines+markers", x, y: y.map((row) => row[k]), marker: { size: 4 },

@@ -33,7 +33,7 @@ def test_labels_cover_neither_each_other_nor_obstacles(seed):
     generator = np.random.default_rng(seed)
     anchors, extents = generator.uniform(100, 300, size=(40, 2)), generator.uniform((30, 8), (90, 14), size=(40, 2))
     obstacles = np.array([[200.0, 200.0, 60.0, 60.0]])
-    places = place_labels(anchors, extents, (400.0, 400.0), reach=60, obstacles=obstacles)
+    places = place_labels(anchors, extents, (400.0, 400.0), reach=20, obstacles=obstacles)
     kept = [row for row, place in enumerate(places) if place]
     assert 10 < len(kept) < 40, "some find a place, not all"
     boxes = [(*places[row], *extents[row]) for row in kept] + [tuple(obstacles[0])]
@@ -43,7 +43,7 @@ def test_labels_cover_neither_each_other_nor_obstacles(seed):
             apart = abs(x - other_x) >= (width + other_width) / 2 or abs(y - other_y) >= (height + other_height) / 2
             assert apart
     for row in kept:
-        assert np.hypot(*(anchors[row] - places[row])) <= 60.001
+        assert np.hypot(*(anchors[row] - places[row])) <= 20.001
 
 
 def test_drawn_labels_do_not_overlap():

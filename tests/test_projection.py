@@ -40,13 +40,14 @@ def test_length_of_embeddings_does_not_count():
     assert share_of_like_neighbors(project(embeddings * lengths, seed=0), groups) > 0.95
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rows", [1, 2, 3, 6])
 @pytest.mark.parametrize("distinct", [True, False])
 def test_few_documents_and_copies_have_a_place(rows, distinct):
     embeddings = np.eye(8)[: rows if distinct else 1].repeat(1 if distinct else rows, axis=0)
     positions = project(embeddings.astype(np.float32), seed=0)
     assert positions.shape == (rows, 2) and np.isfinite(positions).all()
-    assert len(np.unique(positions, axis=0)) == (rows if distinct else 1)
+    assert len(np.unique(positions.round(6), axis=0)) == (rows if distinct else 1)
 
 
 def test_a_cluster_lies_amid_its_documents():

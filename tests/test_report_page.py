@@ -46,7 +46,7 @@ def test_texts_come_through_as_they_are(hostile_page):
     assert shown[4] == HOSTILE[4].replace("\ud83d", "?"), "what is no character cannot be written"
     assert shown[6] == "x" * 1999 + "…" and "their first 2,000 characters" in hostile_page
     assert data["documents"]["id"] == ["0", "1", "2", "3", "4", "5", "6", "7", "9"]
-    assert "1 rows without a usable text" in hostile_page
+    assert "1 of the 10 rows had no usable text" in hostile_page
 
 
 def test_no_text_is_markup(hostile_page):
@@ -115,10 +115,11 @@ def test_curves_are_those_of_the_log():
     history = [
         {"epoch": 0.5, "loss": 1.0, "clustering_loss": 0.3, "mlm_loss": 3.0},
         {"epoch": 1.0, "changed": 0.1, "cluster_size_0": 3, "cluster_size_1": 1},
-        {"epoch": 1.0, "train_runtime": 5.0},
+        {"epoch": 1.5, "loss": float("nan"), "clustering_loss": 0.2, "mlm_loss": float("nan")},
+        {"epoch": 1.5, "train_runtime": 5.0},
     ]
     assert curves(history) == {
-        "clustering_loss": {"x": [0.5], "y": [0.3]},
+        "clustering_loss": {"x": [0.5, 1.5], "y": [0.3, 0.2]},
         "mlm_loss": {"x": [0.5], "y": [3.0]},
         "changed": {"x": [1.0], "y": [0.1]},
         "sizes": {"x": [1.0], "y": [[3, 1]]},

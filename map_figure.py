@@ -142,6 +142,7 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
     shown = short_labels(labels, fonts, num_keywords=3 if few else 2)
     style = {"fontsize": 9.5 if few else 7, "family": fonts, "color": INK, "parse_math": False, "zorder": 5}
     style |= {"ha": "center", "va": "center", "path_effects": [withStroke(linewidth=2.5, foreground="white")]}
+    axes.figure.draw_without_rendering()  # settles where on the picture a point of the map is
     texts = [axes.text(0, 0, shown[cluster], **style) for cluster in order]
     scale, to_data = axes.figure.dpi / 72, axes.transData.inverted().transform
     extents = np.array([text.get_window_extent().size for text in texts]) + 3 * scale
@@ -178,7 +179,6 @@ def draw_map(
     axes.set_axis_off()
     draw_points(axes, positions, clusters, middles)
     figure.text(0.03, 0.94, title, fontsize=16, weight="bold", color=INK, family=usable_fonts(), parse_math=False)
-    figure.canvas.draw()
     unplaced = draw_labels(axes, middles, labels, np.bincount(clusters, minlength=len(middles)))
     if unplaced:
         note = f"{unplaced} clusters, of the smaller ones, are without a label here."

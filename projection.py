@@ -6,7 +6,6 @@ their nearest neighbours in it.
 """
 
 import logging
-from importlib.util import find_spec
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -35,9 +34,11 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
         left, lengths, _ = np.linalg.svd(embeddings - embeddings.mean(axis=0), full_matrices=False)
         positions = (left * lengths)[:, :2]
         return to_extent(np.pad(positions, ((0, 0), (0, 2 - positions.shape[1]))))
-    if find_spec("umap"):
+    umap = find_umap()
+    if umap is not None:
         logger.info("Map of %d documents: UMAP.", len(embeddings))
-        return to_extent(project_by_umap(embeddings, seed))
+        reducer = umap(min(15, len(embeddings) - 1), metric="cosine", init="pca", random_state=seed, n_jobs=1)
+        return to_extent(reducer.fit_transform(embeddings).astype(np.float64))
     components = PCA(min(MAX_COMPONENTS, *embeddings.shape), random_state=seed).fit_transform(embeddings)
     if len(embeddings) <= max_tsne:
         logger.info("Map of %d documents: t-SNE (umap-learn is not installed).", len(embeddings))
@@ -49,12 +50,13 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
     return place_among_neighbors(components, sample, positions, generator)
 
 
-def project_by_umap(embeddings: np.ndarray, seed: int) -> np.ndarray:
-    from umap import UMAP  # slow to import, and not everywhere
-
-    neighbors = min(15, len(embeddings) - 1)
-    reducer = UMAP(n_neighbors=neighbors, metric="cosine", init="pca", random_state=seed, n_jobs=1)
-    return reducer.fit_transform(embeddings)
+def find_umap() -> type | None:
+    """The class `umap.UMAP`; `None` where it is not installed."""
+    try:
+        from umap import UMAP  # slow to import
+    except ImportError:
+        return None
+    return UMAP
 
 
 def project_by_tsne(components: np.ndarray, seed: int) -> np.ndarray:

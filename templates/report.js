@@ -61,7 +61,7 @@ function drawMap() {
   const filled = clusters.filter((cluster) => cluster.size);
   const colors = ink();
   const middles = {
-    type: "scatter", mode: "markers", hoverinfo: "none", x: filled.map((c) => c.x), y: filled.map((c) => c.y),
+    type: points.type, mode: "markers", hoverinfo: "none", x: filled.map((c) => c.x), y: filled.map((c) => c.y),
     customdata: filled.map((c) => c.cluster),
     marker: { size: 8, color: colors.paper, line: { width: 1.5, color: colors.ink } },
   };

@@ -1,6 +1,5 @@
 """The map: neighbours stay neighbours, the same each time, whatever the documents are."""
 
-import importlib.util
 import logging
 import re
 
@@ -9,13 +8,13 @@ import pytest
 from conftest import make_groups
 from sklearn.neighbors import NearestNeighbors
 
-from projection import cluster_positions, project
+from projection import cluster_positions, find_umap, project
 
 
 @pytest.fixture(autouse=True)
 def without_umap(monkeypatch):
     """What is tested is the default, whatever is installed here."""
-    monkeypatch.setattr("projection.find_spec", lambda name: None)
+    monkeypatch.setattr("projection.find_umap", lambda: None)
 
 
 def share_of_like_neighbors(positions: np.ndarray, groups: np.ndarray) -> float:
@@ -56,9 +55,9 @@ def test_a_cluster_lies_amid_its_documents():
     assert middles.tolist() == [[1.5, 1.0], [0.0, 0.0], [5.0, 5.0]]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("umap") is None, reason="umap-learn is not installed")
+@pytest.mark.skipif(find_umap() is None, reason="umap-learn is not installed")
 def test_umap_makes_the_map_where_it_is_installed(monkeypatch, caplog):
-    monkeypatch.setattr("projection.find_spec", importlib.util.find_spec)
+    monkeypatch.setattr("projection.find_umap", find_umap)
     caplog.set_level(logging.INFO, logger="projection")
     embeddings, groups = make_groups([60, 40, 20], spread=0.05)
     positions = project(embeddings, seed=1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import TOPICS, make_findings
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -168,7 +169,12 @@ def test_a_text_shows_its_mix_of_topics(opened):
 
 
 def test_hovering_shows_text_label_and_probability(opened):
-    opened.run("Plotly.Fx.hover(map, [{curveNumber: 0, pointNumber: 10}])")
+    x, y = opened.run(
+        "[map._fullLayout._size.l + map._fullLayout.xaxis.l2p(documents.x[10]) - map.clientWidth / 2, "
+        "map._fullLayout._size.t + map._fullLayout.yaxis.l2p(documents.y[10]) - map.clientHeight / 2]"
+    )
+    over = ActionChains(opened.driver).move_to_element(opened.find("#map")[0])
+    over.move_to_element_with_offset(opened.find("#map")[0], round(x), round(y)).perform()
     opened.wait("!document.getElementById('tip').hidden")
     tip = opened.find("#tip")[0].text
     assert HOSTILE[0] in tip and "fruit, pear" in tip and "%" in tip

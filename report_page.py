@@ -18,6 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import squareform
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.preprocessing import normalize
 
@@ -139,7 +140,9 @@ def hierarchy(findings: Findings) -> dict[str, Any]:
     filled = np.flatnonzero(findings.sizes)
     if len(filled) < 2:
         return {"lines": [], "leaves": [], "closest": []}
-    links = linkage(normalize(findings.centroids[filled]), method="average", metric="cosine")
+    directions = normalize(findings.centroids[filled])
+    distances = (1 - directions @ directions.T).clip(min=0)
+    links = linkage(squareform(distances, checks=False), method="average")
     tree = dendrogram(links, no_plot=True)
     lines = [{"x": d, "y": i} for d, i in zip(tree["dcoord"], tree["icoord"], strict=True)]
     closest = filled[links[0, :2].astype(int)].tolist()
@@ -196,7 +199,7 @@ def figures(findings: Findings) -> list[tuple[str, str, str]]:
 
 
 def policy(scripts: list[str]) -> str:
-    """A Content-Security-Policy under which these scripts run, and nothing is loaded."""
+    """A Content-Security-Policy under which these scripts run, and nothing is loaded; Plotly's WebGL needs `eval`."""
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     allowed = " ".join(f"'sha256-{value}'" for value in hashes)
     return (

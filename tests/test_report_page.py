@@ -107,6 +107,7 @@ def test_the_closest_clusters_join_first():
     findings.centroids = np.array([[1, 0], [0, 1], [0.1, 1], [1, 1]], dtype=np.float32)
     tree = hierarchy(findings)
     assert sorted(tree["closest"]) == [1, 2] and sorted(tree["leaves"]) == [0, 1, 2, 3] and len(tree["lines"]) == 3
+    assert max(line["x"][1] for line in tree["lines"]) == pytest.approx(0.731, abs=1e-3), "(1 + 0.900 + 0.293) / 3"
     lone = make_findings(["a", "b"], [0, 0], ["a", "b"])
     assert hierarchy(lone) == {"lines": [], "leaves": [], "closest": []} and render(lone)
 

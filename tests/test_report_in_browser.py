@@ -79,6 +79,7 @@ def page(tmp_path_factory) -> Path:
     sizes = {"cluster_size_0": 150, "cluster_size_1": 100, "cluster_size_2": 50}
     history += [{"epoch": e, "changed": 0.1 / e, **sizes} for e in (1, 2)]
     findings = make_findings(texts, clusters, LABELS, classes=[f"class <b>{c}" for c in clusters], history=history)
+    findings.positions[10] += 1  # apart from the others
     findings.metrics = {f"eval_{name}": 0.9 for name in ("accuracy", "nmi", "ari", "purity")}
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_report(path, findings)

@@ -97,14 +97,6 @@ def usable_fonts() -> list[str]:
     return [name for name in FONTS if name in known]
 
 
-def is_drawable(text: str, fonts: list[str]) -> bool:
-    """Whether the fonts have a sign for each character."""
-    covered = set()
-    for name in fonts:
-        covered |= set(font_manager.get_font(font_manager.findfont(name)).get_charmap())
-    return all(ord(character) in covered for character in text)
-
-
 def short_labels(labels: Sequence[str], fonts: list[str], num_keywords: int, width: int = 42) -> list[str]:
     """First keywords of labels, on one line, cut; a label that no font can draw becomes the number of its cluster.
 
@@ -112,11 +104,13 @@ def short_labels(labels: Sequence[str], fonts: list[str], num_keywords: int, wid
         >>> short_labels(["oil, prices, opec", "a long label " * 9], usable_fonts(), num_keywords=2, width=20)
         ['oil, prices', 'a long label a long…']
     """
+    files = [font_manager.findfont(name) for name in fonts]
+    covered = {chr(code) for file in files for code in font_manager.get_font(file).get_charmap()}
     shown = []
     for cluster, label in enumerate(labels):
         label = ", ".join(" ".join(label.split()).split(", ")[:num_keywords])
         label = label if len(label) <= width else label[: width - 1].rstrip(", ") + "…"
-        shown.append(label if is_drawable(label, fonts) else f"cluster {cluster}")
+        shown.append(label if covered.issuperset(label) else f"cluster {cluster}")
     return shown
 
 

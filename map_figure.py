@@ -119,7 +119,7 @@ def draw_points(axes: Axes, positions: np.ndarray, clusters: np.ndarray, middles
     sizes = np.bincount(clusters, minlength=len(middles))
     colors, shapes = assign_styles(middles, sizes)
     order = np.random.default_rng(0).permutation(len(clusters))
-    area, opacity = np.clip(30_000 / len(clusters), 1.5, 24), np.clip(1200 / np.sqrt(len(clusters)) / 20, 0.35, 0.8)
+    area, opacity = np.clip(30_000 / len(clusters), 2.5, 24), np.clip(60 / np.sqrt(len(clusters)), 0.5, 0.8)
     palette = np.array(COLORS)
     for shape, marker in enumerate(MARKERS):
         rows = order[shapes[clusters[order]] == shape]

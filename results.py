@@ -75,7 +75,7 @@ def write_results(
     if numbers is not None:
         kept = int((numbers == findings.clusters).sum())
         lines.append(f"{kept:,} of {len(numbers):,} documents are in the cluster they were in, merged or not.")
-    return [*lines, *score_table(metrics)]
+    return [*lines, *score_table(metrics), f"Report: {Path(args.output_dir, 'results', 'report.html')}"]
 
 
 def gather_findings(

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 THREADS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: help install demo test test-fast test-slow test-floors test-newest lint format clean
+.PHONY: help install demo browser test test-fast test-slow test-floors test-newest lint format clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,11 +26,16 @@ demo: install  ## cluster 2,000 newsgroup posts, from nothing but this checkout
 		run_clustering.py --model_name_or_path $(DEMO)/encoder --train_file $(DEMO)/posts.csv --label_column group \
 		--num_clusters 8 --max_seq_length 64 --num_train_epochs 1 --do_train --output_dir $(DEMO)/output
 
-test: install  ## run the whole suite
+test: install browser  ## run the whole suite
 	$(BIN)/python -m pytest
 
-test-fast: install  ## run what needs no launcher and no real encoder
-	$(BIN)/python -m pytest -m "not slow"
+browser:  ## install the browser that tests open the report in, as root
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] \
+		&& apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } || { \
+		echo 'The tests need a browser: sudo apt-get install chromium chromium-driver' >&2; exit 1; }
+
+test-fast: install  ## run what needs no launcher, no browser and no real encoder
+	$(BIN)/python -m pytest -m "not slow and not browser"
 
 test-slow: install  ## kill 20 runs and read over 1,000 hostile files, which takes some minutes
 	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/test_hostile.py

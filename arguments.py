@@ -79,6 +79,9 @@ class DataArguments:
     dataset_config_name: str | None = field(default=None, metadata={"help": "Configuration of that dataset."})
     dataset_split: str = field(default="train", metadata={"help": "Split of that dataset."})
     predict_file: str | None = field(default=None, metadata={"help": "New texts for --do_predict, in a like file."})
+    predict_text: str | None = field(
+        default=None, metadata={"help": "One new text for --do_predict, whose whole mix of topics is shown."}
+    )
     text_column: str = field(default="text", metadata={"help": "Column of the texts."})
     label_column: str | None = field(default=None, metadata={"help": "Column of gold classes, for metrics alone."})
     id_column: str | None = field(default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."})
@@ -118,6 +121,20 @@ class ClusteringTrainingArguments(TrainingArguments):
     save_total_limit: int | None = field(default=1, metadata={"help": "Checkpoints to keep."})
     logging_steps: float = field(default=10, metadata={"help": "Steps between two log lines."})
 
+    do_report: bool = field(
+        default=False,
+        metadata={
+            "help": "Make the files in results/ anew, without training, from those that a run left in the folder "
+            "--model_name_or_path. Other runs make them anyway. Without --output_dir, they take the place of the old."
+        },
+    )
+    merge: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "With --do_report: numbers of clusters to make one, as in `3,7`; several groups with spaces "
+            "between. The model goes to --output_dir."
+        },
+    )
     resume_from_checkpoint: str | None = field(
         default=None,
         metadata={
@@ -176,6 +193,8 @@ class ClusteringTrainingArguments(TrainingArguments):
     )
 
     def __post_init__(self) -> None:
+        if self.do_report and self.output_dir is None:
+            self.output_dir = ""  # which is then the folder reported on
         super().__post_init__()
         self.remove_unused_columns = False  # the collator takes the columns it needs, `index` among them
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
@@ -197,3 +216,8 @@ class ClusteringTrainingArguments(TrainingArguments):
             raise ValueError(f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1.")
         if self.clustering_weight < 0 or self.mlm_weight < 0 or self.clustering_weight + self.mlm_weight == 0:
             raise ValueError("clustering_weight and mlm_weight must not be negative, nor both 0.")
+
+    @property
+    def reports_alone(self) -> bool:
+        """Whether the run is about the documents of an earlier one."""
+        return self.do_report and not (self.do_train or self.do_eval)

@@ -27,9 +27,19 @@ def escape_markdown(text: str) -> str:
 
 
 def cluster_rows(
-    sizes: list[int], id2label: dict[int, str], keywords: list[list[str]] | None, examples: list[list[str]] | None
+    sizes: list[int],
+    id2label: dict[int, str],
+    keywords: list[list[str]] | None = None,
+    examples: list[list[str]] | None = None,
+    scores: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of the table of clusters, the largest first, escaped."""
+    """Rows of the table of clusters, the largest first, escaped; arguments as in `write_card`."""
+
+    def trust(name: str, cluster: int) -> str:
+        values = (scores or {}).get(f"cluster_{name}") or []
+        known = len(values) == len(sizes) and values[cluster] is not None
+        return f"{values[cluster]:.2f}" if known else "–"
+
     rows = []
     for cluster in sorted(range(len(sizes)), key=lambda cluster: -sizes[cluster]):
         rows.append(
@@ -38,6 +48,8 @@ def cluster_rows(
                 "label": escape_markdown(id2label[cluster]),
                 "size": sizes[cluster],
                 "share": sizes[cluster] / max(sum(sizes), 1),
+                "probability": trust("probability", cluster),
+                "stability": trust("stability", cluster),
                 "keywords": escape_markdown(", ".join(keywords[cluster])) if keywords else "",
                 "examples": [escape_markdown(text) for text in examples[cluster]] if examples else [],
             }
@@ -117,6 +129,7 @@ def write_card(
     scores: dict[str, float] | None = None,
     keywords: list[list[str]] | None = None,
     examples: list[list[str]] | None = None,
+    training: dict[str, str] | None = None,
 ) -> None:
     """Write the card of a trainer's model as it stands.
 
@@ -129,6 +142,7 @@ def write_card(
         scores (`dict`, *optional*): Metrics of the run, as `all_results.json` holds them.
         keywords (`list[list[str]]`, *optional*): Keywords of each cluster.
         examples (`list[list[str]]`, *optional*): Texts of each cluster, which the card then makes public.
+        training (`dict[str, str]`, *optional*): How the model was trained. `None`: by this trainer.
     """
     config, name, rows = trainer.model.config, model_id.split("/")[-1], score_rows(scores or {})
     card = ModelCard.from_template(
@@ -140,9 +154,10 @@ def write_card(
         num_clusters=config.num_labels,
         num_documents=sum(sizes),
         max_length=trainer.processing_class.model_max_length,
-        rows=cluster_rows(sizes, config.id2label, keywords, examples),
+        rows=cluster_rows(sizes, config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
         scores=rows,
-        training=training_facts(trainer),
+        training=training_facts(trainer) if training is None else training,
+        has_map=path.with_name("map.png").exists(),
     )
     card.save(path)

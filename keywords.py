@@ -61,18 +61,26 @@ def alike(one: str, other: str) -> bool:
     return one == other or common >= max(4, len(one) - 3, len(other) - 3)
 
 
-def make_labels(keywords: list[list[str]], num_keywords: int = 3) -> dict[int, str]:
+def make_labels(
+    keywords: list[list[str]], num_keywords: int = 3, known: dict[int, str] | None = None
+) -> dict[int, str]:
     """A label for each cluster from its first keywords, made unique.
+
+    Args:
+        keywords (`list[list[str]]` of length `num_clusters`): Keywords of each cluster.
+        num_keywords (`int`, *optional*, defaults to 3): Keywords a label, at most.
+        known (`dict[int, str]`, *optional*): Labels that stay as they are.
 
     Example:
         >>> make_labels([["oil", "prices"], ["oil", "prices"], []])
         {0: 'oil, prices', 1: 'oil, prices (1)', 2: 'cluster 2'}
     """
-    labels: dict[int, str] = {}
+    labels = dict(known or {})
     for cluster, words in enumerate(keywords):
-        label = ", ".join(words[:num_keywords]) or f"cluster {cluster}"
-        labels[cluster] = label if label not in labels.values() else f"{label} ({cluster})"
-    return labels
+        if cluster not in labels:
+            label = ", ".join(words[:num_keywords]) or f"cluster {cluster}"
+            labels[cluster] = label if label not in labels.values() else f"{label} ({cluster})"
+    return dict(sorted(labels.items()))
 
 
 def cluster_keywords(

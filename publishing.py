@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub.errors import HTTPError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress
@@ -162,3 +163,23 @@ class PublishingTrainer(Trainer):
             revision=revision or self.args.hub_revision,
             run_as_future=not blocking,
         )
+
+
+def publish(trainer: PublishingTrainer) -> None:
+    """Write the labels and the card to the saved model or, where it is asked for, save and push all of it.
+
+    Raises:
+        SystemExit: The push failed; the message says how to finish it.
+    """
+    output_dir = trainer.args.output_dir
+    if not trainer.args.push_to_hub:
+        if trainer.is_world_process_zero():
+            trainer.model.config.save_pretrained(output_dir)
+        return trainer.create_model_card()
+    try:
+        trainer.push_to_hub()
+    except (HTTPError, OSError) as error:
+        raise SystemExit(
+            f"error: The model is whole in '{output_dir}', but it could not be pushed to '{trainer.hub_model_id}': "
+            f"{error}\nTo push it later, run:\n{upload_command(trainer.hub_model_id, output_dir)}"
+        ) from error

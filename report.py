@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,11 +40,32 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
         file.write("\n")
 
 
+SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
+STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}  # as metrics' prefixes
+
+FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+
+
+def safe_cell(text: str | None) -> str | None:
+    """A text that no spreadsheet takes for a formula: with an apostrophe before it, where it might.
+
+    Example:
+        >>> safe_cell("=1+1"), safe_cell("'tis"), plain_text("'=1+1"), plain_text("'tis")
+        ("'=1+1", "'tis", '=1+1', "'tis")
+    """
+    return f"'{text}" if text and FORMULA.match(text) else text
+
+
+def plain_text(cell: str) -> str:
+    """The text of a cell that `safe_cell` made."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
 Assignment = tuple[Documents, np.ndarray, np.ndarray]  # documents, clusters and probabilities of the usable ones
 
 
 def write_assignments(
-    path: Path, parts: Iterable[Assignment], id2label: dict[int, str], with_position: bool = False
+    path: Path, parts: Iterable[Assignment], id2label: dict[int, str], positions: np.ndarray | None = None
 ) -> None:
     """Write one row a document, in input order: `id, cluster, label, probability[, x, y], text`.
 
@@ -52,26 +74,29 @@ def write_assignments(
         parts (`Iterable[tuple]`): Documents, all rows of them, with cluster and probability, both `(num_usable,)`, of
             those that have a usable text. The others get no cluster.
         id2label (`dict[int, str]`): Labels of the clusters.
-        with_position (`bool`, *optional*, defaults to `False`): Whether to leave columns for the place on the map.
+        positions (`np.ndarray` of shape `(num_usable, 2)`, *optional*): Where those of all parts lie on the map.
+            `None`: there are no columns for it.
     """
-    position = ["x", "y"] if with_position else []
+    names = ["cluster", "label", "probability", *([] if positions is None else ["x", "y"])]
+    places = iter(() if positions is None else positions.tolist())
     with replacing(path) as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "cluster", "label", "probability", *position, "text"])
+        writer.writerow(["id", *names, "text"])
         for documents, clusters, probabilities in parts:
             assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
             for id_, text, usable in zip(documents.ids, documents.texts, documents.usable, strict=True):
-                cells = ["", "", ""]
+                cells = [""] * len(names)
                 if usable:
                     cluster, probability = next(assigned)
-                    cells = [cluster, id2label[cluster], f"{probability:.6f}"]
-                writer.writerow([id_, *cells, *("" for _ in position), text])  # the writer leaves None empty
+                    place = (f"{coordinate:.4f}" for coordinate in next(places, ()))
+                    cells = [cluster, safe_cell(id2label[cluster]), f"{probability:.6f}", *place]
+                writer.writerow([id_, *cells, safe_cell(text) if usable else text])  # the writer leaves None empty
 
 
 def nearest_documents(
     embeddings: np.ndarray, centroids: np.ndarray, clusters: np.ndarray, texts: list[str], count: int = 3
 ) -> list[list[int]]:
-    """For each cluster, its documents nearest to the centroid, of different texts.
+    """For each cluster, its documents nearest to the centroid, near-duplicates of nearer ones left out.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
@@ -84,12 +109,24 @@ def nearest_documents(
         A list of rows for each cluster, nearest first; empty for an empty cluster.
     """
     distances = np.linalg.norm(embeddings - centroids[clusters], axis=1)
-    nearest: list[dict[str, int]] = [{} for _ in centroids]
-    for row in np.argsort(distances, kind="stable"):
+    nearest: list[dict[int, set[str]]] = [{} for _ in centroids]
+    for row in np.argsort(distances, kind="stable").tolist():
         chosen = nearest[clusters[row]]
         if len(chosen) < count:
-            chosen.setdefault(texts[row], int(row))
-    return [list(chosen.values()) for chosen in nearest]
+            words = set(texts[row][:1000].lower().split())
+            if not any(near_duplicates(words, others) for others in chosen.values()):
+                chosen[row] = words
+    return [list(chosen) for chosen in nearest]
+
+
+def near_duplicates(words: set[str], others: set[str]) -> bool:
+    """Whether two texts share four of five of their words (Jaccard 1901).
+
+    Example:
+        >>> near_duplicates(set("a b c d e".split()), set("a b c d".split()))
+        True
+    """
+    return len(words & others) >= 0.8 * len(words | others)
 
 
 def one_line(text: str, width: int) -> str:
@@ -104,22 +141,30 @@ def one_line(text: str, width: int) -> str:
 
 
 def cluster_table(
-    clusters: np.ndarray, nearest: list[list[int]], texts: list[str], id2label: dict[int, str], width: int = 110
+    clusters: np.ndarray,
+    nearest: list[list[int]],
+    texts: list[str],
+    labels: list[str],
+    probabilities: np.ndarray,
+    stabilities: list[float | None],
+    width: int = 110,
 ) -> Iterable[str]:
-    """Lines of the table at the end of a run: label and size of each cluster, largest first, and its nearest texts."""
+    """Lines of the table at the end of a run: what is known of each cluster, largest first, and its nearest texts."""
     sizes = np.bincount(clusters, minlength=len(nearest))
-    for cluster in np.argsort(-sizes, kind="stable"):
+    for cluster in np.argsort(-sizes, kind="stable").tolist():
+        trust = f"probability {probabilities[cluster]:.2f}"
+        if stabilities[cluster] is not None:
+            trust += f", stability {stabilities[cluster]:.2f}"
         share = sizes[cluster] / len(clusters)
-        yield f"{one_line(id2label[int(cluster)], 40)}: {sizes[cluster]:,} documents ({share:.1%})"
+        yield f"{one_line(labels[cluster], 40)}: {sizes[cluster]:,} documents ({share:.1%}), {trust}"
         yield from (f"    {one_line(texts[row], width - 4)}" for row in nearest[cluster])
 
 
 def score_table(metrics: dict[str, Any]) -> Iterable[str]:
     """Lines that set k-means, start, untrained and final model side by side, where the run had gold classes."""
-    names = ("accuracy", "nmi", "ari", "purity")
-    if f"eval_{names[0]}" not in metrics:
+    if f"eval_{SCORES[0]}" not in metrics:
         return
-    yield "against gold classes " + "".join(f"{name:>10}" for name in names)
-    for prefix, title in (("kmeans", "k-means"), ("init", "start"), ("untrained", "untrained"), ("eval", "final")):
-        if f"{prefix}_{names[0]}" in metrics:
-            yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in names)
+    yield "against gold classes " + "".join(f"{name:>10}" for name in SCORES)
+    for prefix, title in STAGES.items():
+        if f"{prefix}_{SCORES[0]}" in metrics:
+            yield f"{title:<21}" + "".join(f"{metrics[f'{prefix}_{name}']:>10.3f}" for name in SCORES)

@@ -1,65 +1,147 @@
 """What a run leaves in `results/`, and what it tells of it: clusters of the texts, their names and scores."""
 
+import json
+import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from arguments import DataArguments
+from card import training_facts
 from configuration_bert_cluster import BertClusterConfig
 from data import tokenize
 from documents import Documents
+from findings import Findings
 from keywords import cluster_keywords, make_labels
+from map_figure import draw_map
 from metrics import gold_scores, internal_scores
-from report import Assignment, cluster_table, nearest_documents, one_line, replacing, score_table, write_assignments
+from prediction import ClusterPrediction
+from projection import project
+from report import Assignment, cluster_table, one_line, replacing, score_table, write_assignments, write_json
+from report_page import write_report
+from run_folder import CLUSTERS, RunFolder
 from stability import cluster_stability
+from topics import make_topics, topic_mix
 from trainer import ClusteringTrainer
 
 
 def name_clusters(config: BertClusterConfig, keywords: list[list[str]], anew: bool) -> None:
     """Label the clusters by their keywords; those that have got names already keep them, unless they start anew."""
-    if anew or all(label == f"LABEL_{cluster}" for cluster, label in config.id2label.items()):
-        config.id2label = make_labels(keywords)
-        config.label2id = {label: cluster for cluster, label in config.id2label.items()}
+    known = {} if anew else {c: label for c, label in config.id2label.items() if label != f"LABEL_{c}"}
+    config.id2label = make_labels(keywords, known=known)
+    config.label2id = {label: cluster for cluster, label in config.id2label.items()}
 
 
-def write_clusters(
-    trainer: ClusteringTrainer, documents: Documents, data_args: DataArguments, metrics: dict[str, Any]
+def write_results(
+    trainer: ClusteringTrainer,
+    documents: Documents,
+    data_args: DataArguments,
+    metrics: dict[str, Any],
+    origin: RunFolder,
+    numbers: np.ndarray | None = None,
 ) -> list[str]:
-    """Cluster the training documents with the model as it stands; name, score, write and describe the clusters.
+    """Cluster the training documents with the model as it stands; name, score, write, draw and describe the clusters.
 
     Args:
-        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents. Where it has trained, its model
-            gets labels and its card the keywords.
+        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents. Where it has trained, or merged
+            clusters, its model gets labels and its card the keywords.
         documents (`Documents`): All rows of the input.
         data_args (`DataArguments`): Say whether to write embeddings, and what the card may tell of the texts.
         metrics (`dict`): Gets the scores, on the main process.
+        origin (`RunFolder`): Where the model comes from; it knows how the model was trained.
+        numbers (`np.ndarray` of shape `(num_usable,)`, *optional*): After a merge, the clusters that the documents
+            had, under their new numbers.
 
     Returns:
         Lines for a person to read; none on other processes than the main one.
     """
-    prediction, config = trainer.predict(), trainer.model.config
+    prediction, args = trainer.predict(), trainer.args
     if not trainer.is_world_process_zero():
         return []
-    clusters, texts = prediction.clusters, documents.usable_texts
-    metrics |= score_clusters(trainer, documents, clusters, prediction.embeddings)
-    centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
-    nearest = nearest_documents(prediction.embeddings, centroids, clusters, texts)
-    if trainer.args.do_train:
-        keywords = cluster_keywords(texts, clusters, config.num_clusters)
-        name_clusters(config, keywords, anew=trainer.args.init is not None)
-        trainer.card |= {"keywords": keywords, "dataset": data_args.dataset_name, "scores": metrics}
-        if data_args.card_examples:
-            trainer.card["examples"] = [[one_line(texts[row], 300) for row in rows] for rows in nearest]
-    results = Path(trainer.args.output_dir, "results")
-    assigned = (documents, clusters, prediction.probabilities)
-    write_assignments(results / "clusters.csv", [assigned], config.id2label, with_position=True)
+    metrics |= score_clusters(trainer, documents, prediction.clusters, prediction.embeddings)
+    keywords = cluster_keywords(documents.usable_texts, prediction.clusters, trainer.model.config.num_clusters)
+    if args.do_train or args.merge:
+        name_clusters(trainer.model.config, keywords, anew=args.do_train and args.init is not None)
+    findings = gather_findings(trainer, documents, data_args, prediction, keywords, metrics, origin)
+    metrics["cluster_probability"] = findings.mean_probabilities.tolist()
+    describe_in_card(trainer, findings, data_args)
+    write_files(Path(args.output_dir), findings)
     if data_args.save_embeddings:
-        with replacing(results / "embeddings.npy", "wb") as file:
+        with replacing(Path(args.output_dir, "results", "embeddings.npy"), "wb") as file:
             np.save(file, prediction.embeddings)
-    return [*cluster_table(clusters, nearest, texts, config.id2label), *score_table(metrics)]
+    if args.do_report:
+        origin.copy_history(args.output_dir)
+    about = (findings.clusters, findings.nearest, findings.texts, findings.labels)
+    lines = [*cluster_table(*about, findings.mean_probabilities, findings.stabilities)]
+    if numbers is not None:
+        kept = int((numbers == findings.clusters).sum())
+        lines.append(f"{kept:,} of {len(numbers):,} documents are in the cluster they were in, merged or not.")
+    return [*lines, *score_table(metrics), f"Report: {Path(args.output_dir, 'results', 'report.html')}"]
+
+
+def gather_findings(
+    trainer: ClusteringTrainer,
+    documents: Documents,
+    data_args: DataArguments,
+    prediction: ClusterPrediction,
+    keywords: list[list[str]],
+    metrics: dict[str, Any],
+    origin: RunFolder,
+) -> Findings:
+    """All that the files tell: from this run and, where it did not train, from the one that did."""
+    args = trainer.args
+    settings, history, positions = origin.settings(), origin.history(), None
+    if args.do_train:
+        source = data_args.dataset_name or Path(data_args.train_file).name
+        settings, history = {"Texts": source} | training_facts(trainer), trainer.state.log_history
+    if args.reports_alone:
+        positions, known = origin.positions(), origin.metrics()
+        if args.merge:
+            known.pop("cluster_stability", None)  # of clusters that are no more
+        metrics |= known | metrics
+    if positions is None or len(positions) != len(prediction.clusters):
+        positions = project(prediction.embeddings, args.seed)
+    return Findings(
+        documents=documents,
+        q=prediction.predictions,
+        embeddings=prediction.embeddings,
+        positions=positions,
+        centroids=trainer.model.cluster_head.centroids.detach().cpu().numpy(),
+        keywords=keywords,
+        labels=[trainer.model.config.id2label[cluster] for cluster in range(len(keywords))],
+        metrics=metrics,
+        settings=settings,
+        history=history,
+    )
+
+
+def describe_in_card(trainer: ClusteringTrainer, findings: Findings, data_args: DataArguments) -> None:
+    """What the model card is to say of the clusters."""
+    trainer.clusters = torch.from_numpy(findings.clusters)
+    trainer.card |= {"keywords": findings.keywords, "dataset": data_args.dataset_name, "scores": findings.metrics}
+    if not trainer.args.do_train:  # these arguments are not those of the training
+        trainer.card["training"] = {name: value for name, value in findings.settings.items() if name != "Texts"}
+    if data_args.card_examples:
+        texts = [[one_line(findings.texts[row], 300) for row in rows] for rows in findings.nearest]
+        trainer.card["examples"] = texts
+
+
+def write_files(output_dir: Path, findings: Findings) -> None:
+    """Everything in `results/`, and the map beside the model card, which shows it."""
+    results, id2label = output_dir / "results", dict(enumerate(findings.labels))
+    assigned = (findings.documents, findings.clusters, findings.probabilities)
+    write_assignments(output_dir / CLUSTERS, [assigned], id2label, findings.positions)
+    RunFolder(output_dir).write(findings.documents, findings.settings)
+    with replacing(results / "topics.json") as file:
+        json.dump(make_topics(findings), file, ensure_ascii=False, allow_nan=False)
+    title = f"{len(findings.clusters):,} texts in {len(findings.labels):,} clusters"
+    draw_map(results / "map.png", findings.positions, findings.clusters, findings.middles, findings.labels, title)
+    shutil.copy(results / "map.png", output_dir / "map.png")
+    write_report(results / "report.html", findings)
 
 
 def score_clusters(
@@ -112,3 +194,14 @@ def write_predictions(trainer: ClusteringTrainer, parts: Iterable[Documents], nu
     else:
         deque(predict(), maxlen=0)
     return f"{count:,} new documents: {path}"
+
+
+def write_topic_mix(trainer: ClusteringTrainer, text: str, num_lines: int = 10) -> list[str]:
+    """All topics of one text, written to a file; lines that show the most probable ones."""
+    q, id2label = trainer.predict([text]).predictions[0], trainer.model.config.id2label
+    mix = topic_mix(text, q, [id2label[cluster] for cluster in range(len(q))])
+    path = Path(trainer.args.output_dir, "results", "topic_mix.json")
+    if trainer.is_world_process_zero():
+        write_json(path, mix)
+    shown = [f"{topic['value']:>7.1%}  {one_line(topic['name'], 60)}" for topic in mix["distribution"][:num_lines]]
+    return [f"{one_line(text, 100)}", *shown, f"All {len(q)} topics: {path}"]

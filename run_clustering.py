@@ -35,44 +35,50 @@ from checkpoints import check_documents, check_writable, choose_checkpoint
 from data import check_mask_token, limit_length, tokenize
 from documents import Documents, check_enough_documents, make_documents, stream_documents
 from interruptions import one_clear_message
+from merging import check_merge, merge_clusters, parse_groups
 from modeling_bert_cluster import BertForClustering, check_masked_lm
-from publishing import upload_command
+from publishing import publish
 from report import write_json
-from results import write_clusters, write_predictions
+from results import write_predictions, write_results, write_topic_mix
+from run_folder import RunFolder
 from tables import read_columns
 from trainer import ClusteringTrainer
 
 
 def parse_arguments() -> tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]:
     parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
-    if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
-        arguments = parser.parse_json_file(json_file=sys.argv[1])
-    else:
-        arguments = parser.parse_args_into_dataclasses()
-    model_args, _, training_args = arguments
+    from_file = len(sys.argv) == 2 and sys.argv[1].endswith(".json")
+    parsed = parser.parse_json_file(json_file=sys.argv[1]) if from_file else parser.parse_args_into_dataclasses()
+    model_args, _, training_args = parsed
+    training_args.output_dir = training_args.output_dir or model_args.model_name_or_path  # of a report
     if model_args.num_clusters == "auto":
         training_args.max_clusters = training_args.max_clusters or max(200, training_args.min_clusters)
     elif training_args.max_clusters is not None:
         raise ValueError("--max_clusters is for --num_clusters auto. Pass one or the other.")
-    return arguments
+    return parsed
 
 
 def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
     """Raise `ValueError` where the arguments do not make a run, or there is something wrong with new documents."""
-    if not (training_args.do_train or training_args.do_eval or training_args.do_predict):
-        raise ValueError("There is nothing to do. Pass --do_train, --do_eval or --do_predict.")
+    if not (training_args.do_train or training_args.do_eval or training_args.do_predict or training_args.do_report):
+        raise ValueError("There is nothing to do. Pass --do_train, --do_eval, --do_predict or --do_report.")
+    check_merge(training_args)
     if training_args.do_train or training_args.do_eval:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
             raise ValueError("Pass the texts, either by --train_file or by --dataset_name.")
-    if training_args.do_predict and data_args.predict_file is None:
-        raise ValueError("--do_predict needs new texts. Pass --predict_file.")
+    if training_args.do_predict and not (data_args.predict_file or (data_args.predict_text or "").strip()):
+        raise ValueError("--do_predict needs new texts. Pass --predict_file, or one text by --predict_text.")
     check_writable(training_args.output_dir)
-    if training_args.do_predict:
+    if training_args.do_predict and data_args.predict_file:
         deque(stream_new_documents(data_args), maxlen=0)  # a first reading, for what is wrong with them
 
 
-def read_training_documents(data_args: DataArguments, model_args: ModelArguments, seed: int) -> Documents:
-    """The documents to cluster, checked."""
+def read_documents(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> Documents | None:
+    """The documents to cluster, checked; `None` where there are only new ones to assign."""
+    if not (training_args.do_train or training_args.do_eval):
+        return None
     source = data_args.train_file or data_args.dataset_name
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     if data_args.train_file is not None:
@@ -88,7 +94,7 @@ def read_training_documents(data_args: DataArguments, model_args: ModelArguments
         columns = {name: dataset[name][:] if name in names else [] for name in dataset.column_names}
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     if data_args.max_train_samples is not None:
-        documents = documents.sample(data_args.max_train_samples, seed)
+        documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
     return documents
 
@@ -116,6 +122,7 @@ def load_tokenizer(
     if ours:
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config
+        parse_groups(training_args.merge or [], config.num_clusters)
         found_before = wanted == "auto" and training_args.resume_from_checkpoint
         if training_args.init is None and wanted not in (None, config.num_clusters) and not found_before:
             raise ValueError(
@@ -156,26 +163,20 @@ def make_trainer(
         ) from error
 
 
-def publish(trainer: ClusteringTrainer) -> None:
-    """Write the labels and the card to the saved model or, where it is asked for, save and push all of it."""
-    output_dir = trainer.args.output_dir
-    if not trainer.args.push_to_hub:
-        if trainer.is_world_process_zero():
-            trainer.model.config.save_pretrained(output_dir)
-        return trainer.create_model_card()
-    try:
-        trainer.push_to_hub()
-    except (HTTPError, OSError) as error:
-        raise SystemExit(
-            f"error: The model is whole in '{output_dir}', but it could not be pushed to '{trainer.hub_model_id}': "
-            f"{error}\nTo push it later, run:\n{upload_command(trainer.hub_model_id, output_dir)}"
-        ) from error
+def predict(trainer: ClusteringTrainer, data_args: DataArguments) -> list[str]:
+    """Cluster the new texts; lines for a person to read."""
+    lines = write_topic_mix(trainer, data_args.predict_text) if data_args.predict_text else []
+    if data_args.predict_file:
+        parts = stream_new_documents(data_args)
+        lines.append(write_predictions(trainer, parts, data_args.preprocessing_num_workers))
+    return lines
 
 
 def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
     """Say what happens on the main process, and warnings alone of the libraries."""
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    for name in ("trainer", "callbacks", "guard", "warmup", "modeling_bert_cluster"):
+    names = "trainer callbacks readable_log guard warmup projection merging modeling_bert_cluster"
+    for name in names.split():
         logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 
@@ -184,12 +185,12 @@ def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
 def main() -> None:
     # Arguments and inputs: whatever is wrong with them shows here, before anything takes long
     try:
-        model_args, data_args, training_args = parse_arguments()
+        model_args, data_args, training_args = arguments = parse_arguments()
         check_run(data_args, training_args)
         checkpoint = choose_checkpoint(training_args)
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
-        clusters_texts = training_args.do_train or training_args.do_eval
-        documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
+        origin = RunFolder(model_args.model_name_or_path)
+        documents = origin.documents() if training_args.reports_alone else read_documents(*arguments)
         if checkpoint:
             check_documents(checkpoint, int(documents.usable.sum()))
         tokenizer = load_tokenizer(model_args, data_args, training_args)
@@ -206,6 +207,7 @@ def main() -> None:
         **model_args.cluster_arguments,
         **model_args.hub_arguments,
     )
+    numbers = merge_clusters(model, training_args.merge, origin.clusters()) if training_args.merge else None
     num_proc = data_args.preprocessing_num_workers
     train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
     trainer = make_trainer(model, training_args, train_dataset, tokenizer)
@@ -216,19 +218,21 @@ def main() -> None:
         metrics |= trainer.train(resume_from_checkpoint=checkpoint).metrics
         trainer.save_model()
         trainer.save_state()
+    elif training_args.merge:
+        trainer.save_model()
 
     # Clusters of the texts, and of new ones
     if documents:
-        lines += write_clusters(trainer, documents, data_args, metrics)
+        lines += write_results(trainer, documents, data_args, metrics, origin, numbers)
     if training_args.do_predict:
-        lines.append(write_predictions(trainer, stream_new_documents(data_args), num_proc))
+        lines += predict(trainer, data_args)
 
     # What a person reads, and what the Hub gets
     output_dir = Path(training_args.output_dir)
     if trainer.is_world_process_zero():
         write_json(output_dir / "all_results.json", metrics | {"num_clusters": model.config.num_clusters})
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (what the run was for)
-    if training_args.do_train:
+    if training_args.do_train or training_args.merge:
         publish(trainer)
     trainer.accelerator.wait_for_everyone()  # a process that ends right after a collective call can abort in it
     trainer.accelerator.end_training()

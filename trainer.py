@@ -42,6 +42,7 @@ from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit
 from guard import Guard
 from num_clusters import estimate_num_clusters
 from prediction import ClusterPredictor
+from readable_log import use_readable_log
 from score import ClusterScore, draw_sample
 from stability import repeat_start
 from start import find_start, kmeans
@@ -111,6 +112,7 @@ class ClusteringTrainer(ClusterPredictor):
             if kwargs.get(name) is not None:
                 kwargs[name] = prepare_dataset(kwargs[name], processing_class)
         super().__init__(model, args, processing_class=processing_class, **kwargs)
+        use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
@@ -233,8 +235,7 @@ class ClusteringTrainer(ClusterPredictor):
             q = self.assign(self.embeddings)
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
-        sizes = torch.bincount(self.clusters, minlength=q.shape[1])
-        changed = changed_fraction(before, self.clusters)
+        sizes, changed = torch.bincount(self.clusters, minlength=q.shape[1]), changed_fraction(before, self.clusters)
         self.log(
             {
                 "changed": changed,
@@ -243,6 +244,7 @@ class ClusteringTrainer(ClusterPredictor):
                 "largest_cluster": sizes.max().item(),
                 "cluster_score": score,
             }
+            | {f"cluster_size_{cluster}": size for cluster, size in enumerate(sizes.tolist())}
         )
         return changed
 

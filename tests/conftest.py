@@ -7,11 +7,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import random  # noqa: E402
+from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # noqa: E402
+
+from documents import Documents  # noqa: E402
+from findings import Findings  # noqa: E402
 
 
 torch.set_num_threads(1)  # faster for models of this size, and the same on every machine
@@ -100,3 +104,28 @@ def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0)
     generator, groups = np.random.default_rng(seed), np.repeat(np.arange(len(sizes)), sizes)
     points = np.eye(width)[groups] + spread * generator.normal(size=(len(groups), width))
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+
+
+def make_findings(
+    texts: list, clusters: list[int], labels: list[str], classes: list[str] | None = None, **more: Any
+) -> Findings:
+    """Findings of documents that lie around as many axes as there are labels; `None` is a row without a text."""
+    usable = np.array([text is not None for text in texts])
+    classes = None if classes is None else np.array(classes, dtype=object)
+    documents = Documents(more.pop("ids", list(range(len(texts)))), texts, usable, classes)
+    generator, clusters = np.random.default_rng(0), np.array(clusters)
+    embeddings = 0.1 * generator.normal(size=(len(clusters), len(labels)))
+    embeddings[np.arange(len(clusters)), clusters] += 1
+    q = np.exp(5 * embeddings)
+    angles = 2 * np.pi * clusters / len(labels)
+    positions = np.column_stack([np.cos(angles), np.sin(angles)]) + 0.1 * embeddings[:, :2]
+    return Findings(
+        documents=documents,
+        q=(q / q.sum(axis=1, keepdims=True)).astype(np.float32),
+        embeddings=embeddings.astype(np.float32),
+        positions=positions,
+        centroids=np.eye(len(labels), dtype=np.float32),
+        keywords=[label.split(", ") for label in labels],
+        labels=labels,
+        **more,
+    )

@@ -19,8 +19,12 @@ def test_marks_of_markdown_and_html_are_escaped():
 
 
 def test_rows_are_sorted_by_size():
-    rows = cluster_rows([1, 3, 0], {0: "a", 1: "b|c", 2: "d"}, [["x"], ["y", "z"], []], None)
+    scores = {"cluster_probability": [0.5, 0.75, 0.0], "cluster_stability": [None, 0.8, None]}
+    rows = cluster_rows([1, 3, 0], {0: "a", 1: "b|c", 2: "d"}, [["x"], ["y", "z"], []], scores=scores)
     assert [row["cluster"] for row in rows] == [1, 0, 2]
+    assert [(row["probability"], row["stability"]) for row in rows[:2]] == [("0.75", "0.80"), ("0.50", "–")]
+    scores = {"cluster_probability": [0.5]}  # of another number of clusters
+    assert [row["probability"] for row in cluster_rows([1, 3], {0: "a", 1: "b"}, scores=scores)] == ["–", "–"]
     assert rows[0]["label"] == "b&#124;c" and rows[0]["share"] == 0.75 and rows[0]["keywords"] == "y, z"
 
 

@@ -64,14 +64,15 @@ def test_commands_on_files_run(corpus, headless_dir, tmp_path):
     endpoint = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "HF_HUB_OFFLINE": "0"}
     ran = 0
     for command in commands():
-        if "--train_file" in command or "--predict_file" in command:
-            assert command[:2] == ["accelerate", "launch"]
+        if {"--train_file", "--predict_file", "--predict_text", "--do_report"} & set(command):
             script = command.index("run_clustering.py")
             arguments = [argument.replace(HUB_ENCODER, headless_dir) for argument in command[script + 1 :]]
             launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *command[1:script]]
+            if command[0] == "python":
+                launch = [sys.executable]
             run([*launch, str(ROOT / "run_clustering.py"), *arguments, "--use_cpu"], tmp_path, **endpoint)
             ran += 1
-    assert ran == 3
+    assert ran == 6
     (pinned,) = (block for block in blocks("python") if "revision" in block)
     code = pinned.replace("0f3c1d2", hub.commits("user/topics")[-1].name.split("-")[1])
     run([sys.executable, "-c", f"from transformers import AutoModel\n{code}"], tmp_path, **endpoint)

@@ -136,7 +136,8 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
     shown = short_labels(labels, fonts, num_keywords=3 if few else 2)
     style = {"fontsize": 9.5 if few else 7, "family": fonts, "color": INK, "parse_math": False, "zorder": 5}
     style |= {"ha": "center", "va": "center", "path_effects": [withStroke(linewidth=2.5, foreground="white")]}
-    axes.figure.draw_without_rendering()  # settles where on the picture a point of the map is
+    axes.figure.draw_without_rendering()  # settles where on the picture a point of the map is,
+    axes.autoscale(False)  # and there it stays
     texts = [axes.text(0, 0, shown[cluster], **style) for cluster in order]
     scale, to_data = axes.figure.dpi / 72, axes.transData.inverted().transform
     extents = np.array([text.get_window_extent().size for text in texts]) + 3 * scale
@@ -175,7 +176,7 @@ def draw_map(
     figure.text(0.03, 0.94, title, fontsize=16, weight="bold", color=INK, family=usable_fonts(), parse_math=False)
     unplaced = draw_labels(axes, middles, labels, np.bincount(clusters, minlength=len(middles)))
     if unplaced:
-        note = f"{unplaced} clusters, of the smaller ones, are without a label here."
+        note = f"Without a label here: {unplaced} of the smaller clusters."
         figure.text(0.97, 0.02, note, fontsize=8, color=INK, ha="right")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")

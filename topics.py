@@ -18,7 +18,7 @@ def whole_numbers(ids: list) -> list:
         ([17, 4], ['17', '007'])
     """
     numbers = [int(text) if (text := str(id_)).isdecimal() and text.isascii() else None for id_ in ids]
-    if all(str(number) == str(id_) for number, id_ in zip(numbers, ids, strict=True)):
+    if None not in numbers and [str(number) for number in numbers] == [str(id_) for id_ in ids]:
         return numbers
     return ["" if id_ is None else str(id_) for id_ in ids]
 

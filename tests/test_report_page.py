@@ -102,6 +102,12 @@ def test_confusion_puts_matches_on_the_diagonal():
     }
 
 
+def test_classes_make_a_section_be_there_scores_or_not():
+    for classes in (["x", "y"], None):
+        page = render(make_findings(["a", "b"], [0, 1], ["a", "b"], classes=classes))
+        assert ('id="confusion"' in page) == (page_data(page)["confusion"] is not None) == (classes is not None)
+
+
 def test_the_closest_clusters_join_first():
     findings = make_findings(["a", "b", "c", "d"], [0, 1, 2, 3], ["a", "b", "c", "empty"])
     findings.centroids = np.array([[1, 0], [0, 1], [0.1, 1], [1, 1]], dtype=np.float32)

@@ -51,7 +51,13 @@ def test_clusters_and_documents_are_told_key_for_key(topics):
 
 @pytest.mark.parametrize(
     ("ids", "shown"),
-    [(["17", "4"], [17, 4]), ([17, 4], [17, 4]), (["007", "4"], ["007", "4"]), (["a", None], ["a", ""])],
+    [
+        (["17", "4"], [17, 4]),
+        ([17, 4], [17, 4]),
+        (["007", "4"], ["007", "4"]),
+        (["None", 3], ["None", "3"]),
+        ([4, None], ["4", ""]),
+    ],
 )
 def test_ids_are_integers_where_all_are_whole_numbers(ids, shown):
     documents = make_topics(make_findings(["one", "two"], [0, 1], ["a", "b"], ids=ids))["payload"]["documents"]

@@ -181,8 +181,7 @@ def main() -> None:
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         clusters_texts = training_args.do_train or training_args.do_eval
         documents = read_training_documents(data_args, model_args, training_args.seed) if clusters_texts else None
-        if checkpoint:
-            check_documents(checkpoint, int(documents.usable.sum()))
+        check_documents(checkpoint, len(documents.usable_texts) if documents else 0)
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

@@ -79,8 +79,10 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
     return named if isinstance(named, str) else None
 
 
-def check_documents(checkpoint: str, num_documents: int) -> None:
-    """Raise `ValueError` unless this trainer has written the checkpoint, for so many documents."""
+def check_documents(checkpoint: str | None, num_documents: int) -> None:
+    """Raise `ValueError` unless this trainer has written the checkpoint, if there is one, for so many documents."""
+    if checkpoint is None:
+        return
     path = os.path.join(checkpoint, STATE_NAME)
     if not os.path.isfile(path):
         raise ValueError(f"'{checkpoint}' holds no {STATE_NAME}: it is no checkpoint of this trainer.")

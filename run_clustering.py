@@ -18,7 +18,7 @@ from pathlib import Path
 from configuration_bert_cluster import BertClusterConfig  # isort: skip (first: it says which transformers is needed)
 
 import torch
-from datasets import Dataset, load_dataset
+from datasets import load_dataset
 from huggingface_hub.errors import HTTPError
 from transformers import (
     AutoConfig,
@@ -149,11 +149,14 @@ def load_tokenizer(
 
 def make_trainer(
     model: BertForClustering,
+    data_args: DataArguments,
     training_args: ClusteringTrainingArguments,
-    train_dataset: Dataset | None,
+    documents: Documents | None,
     tokenizer: PreTrainedTokenizerBase,
 ) -> ClusteringTrainer:
-    """The trainer; it also makes the repository on the Hub, if there is to be one."""
+    """The trainer of the documents; it also makes the repository on the Hub, if there is to be one."""
+    num_proc = data_args.preprocessing_num_workers
+    train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
     try:
         return ClusteringTrainer(model, training_args, train_dataset=train_dataset, processing_class=tokenizer)
     except HTTPError as error:
@@ -172,8 +175,9 @@ def predict(trainer: ClusteringTrainer, data_args: DataArguments) -> list[str]:
     return lines
 
 
-def set_up_logging(training_args: ClusteringTrainingArguments) -> None:
-    """Say what happens on the main process, and warnings alone of the libraries."""
+def set_up(training_args: ClusteringTrainingArguments) -> None:
+    """Seed what is random; log what happens on the main process, and warnings alone of the libraries."""
+    set_seed(training_args.seed)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     names = "trainer callbacks readable_log guard warmup projection merging modeling_bert_cluster"
     for name in names.split():
@@ -191,13 +195,11 @@ def main() -> None:
         model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
         origin = RunFolder(model_args.model_name_or_path)
         documents = origin.documents() if training_args.reports_alone else read_documents(*arguments)
-        if checkpoint:
-            check_documents(checkpoint, int(documents.usable.sum()))
+        check_documents(checkpoint, len(documents.usable_texts) if documents else 0)
         tokenizer = load_tokenizer(model_args, data_args, training_args)
     except (ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error
-    set_up_logging(training_args)
-    set_seed(training_args.seed)
+    set_up(training_args)
 
     # Model and trainer
     model = BertForClustering.from_pretrained(
@@ -208,9 +210,7 @@ def main() -> None:
         **model_args.hub_arguments,
     )
     numbers = merge_clusters(model, training_args.merge, origin.clusters()) if training_args.merge else None
-    num_proc = data_args.preprocessing_num_workers
-    train_dataset = tokenize(documents.usable_texts, tokenizer, num_proc) if documents else None
-    trainer = make_trainer(model, training_args, train_dataset, tokenizer)
+    trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
 
     # Training
     metrics, lines = {}, []

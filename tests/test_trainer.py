@@ -139,6 +139,14 @@ def test_topics_are_found(make_trainer, corpus):
     assert final > 0.9 and final >= start
 
 
+def test_thirty_epochs_leave_every_cluster_alive(make_trainer):
+    """With neither the stop rule nor the guard to end them."""
+    trainer = make_trainer(num_train_epochs=30, keep_best=False)
+    trainer.train()
+    assert trainer.state.global_step == 30 * 6
+    assert min(logged(trainer, "smallest_cluster")) > 0 and np.isfinite(logged(trainer, "loss")).all()
+
+
 def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
     """At such a rate the centroids fly apart, and one takes all documents."""
     ruin = {"num_train_epochs": 3, "centroid_learning_rate": 30.0, "logging_steps": 1}

@@ -15,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from report import replacing
+
 
 COLORS = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split()
 MARKERS = "osD^v"
@@ -178,7 +180,5 @@ def draw_map(
     if unplaced:
         note = f"Without a label here: {unplaced} of the smaller clusters."
         figure.text(0.97, 0.02, note, fontsize=8, color=INK, ha="right")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, format="png", metadata={"Software": None})
-    partial.replace(path)
+    with replacing(path, "wb") as file:
+        figure.savefig(file, format="png", metadata={"Software": None})

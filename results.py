@@ -24,9 +24,13 @@ from projection import project
 from report import Assignment, cluster_table, one_line, replacing, score_table, write_assignments, write_json
 from report_page import write_report
 from run_folder import CLUSTERS, RunFolder
+from score_figure import draw_scores
 from stability import cluster_stability
 from topics import make_topics, topic_mix
 from trainer import ClusteringTrainer
+
+
+SCORES_OF_K = "num_clusters_scores"
 
 
 def name_clusters(config: BertClusterConfig, keywords: list[list[str]], anew: bool) -> None:
@@ -100,8 +104,8 @@ def gather_findings(
         settings, history = {"Texts": source} | training_facts(trainer), trainer.state.log_history
     if args.reports_alone:
         positions, known = origin.positions(), origin.metrics()
-        if args.merge:
-            known.pop("cluster_stability", None)  # of clusters that are no more
+        if args.merge:  # what follows is of clusters that are no more
+            known = {name: value for name, value in known.items() if name not in ("cluster_stability", SCORES_OF_K)}
         metrics |= known | metrics
     if positions is None or len(positions) != len(prediction.clusters):
         positions = project(prediction.embeddings, args.seed)
@@ -141,6 +145,8 @@ def write_files(output_dir: Path, findings: Findings) -> None:
     title = f"{len(findings.clusters):,} texts in {len(findings.labels):,} clusters"
     draw_map(results / "map.png", findings.positions, findings.clusters, findings.middles, findings.labels, title)
     shutil.copy(results / "map.png", output_dir / "map.png")
+    if scores := findings.metrics.get(SCORES_OF_K):
+        draw_scores(results / "num_clusters.png", {int(k): score for k, score in scores.items()}, len(findings.labels))
     write_report(results / "report.html", findings)
 
 
@@ -157,7 +163,7 @@ def score_clusters(
         stability = cluster_stability(clusters, trainer.repeats.cpu().numpy(), num_clusters)
         metrics["cluster_stability"] = [None if np.isnan(value) else float(value) for value in stability]
     if trainer.num_clusters_scores is not None:
-        metrics["num_clusters_scores"] = {str(int(k)): score for k, score in trainer.num_clusters_scores.tolist()}
+        metrics[SCORES_OF_K] = {str(int(k)): score for k, score in trainer.num_clusters_scores.tolist()}
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
     metrics |= {f"eval_{name}": score for name, score in scores.items()}
     if documents.classes is not None:

@@ -79,6 +79,7 @@ def test_the_number_of_clusters_is_found(train, run, train_file, tmp_path, caplo
     found, scores = results["num_clusters"], results["num_clusters_scores"]
     assert scores[str(found)] == max(scores.values()) and set(map(int, scores)) <= set(range(2, 10))
     assert len(strict_json(output / "config.json")["id2label"]) == found
+    assert (output / "results" / "num_clusters.png").read_bytes().startswith(b"\x89PNG")
     assert {int(row["cluster"]) for row in read_rows(output / "results" / "clusters.csv")} == set(range(found))
     assert f"Number of clusters: {found}; next best" in caplog.text
     on = ["--model_name_or_path", output, "--train_file", train_file, "--num_clusters", "auto", "--do_train"]

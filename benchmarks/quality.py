@@ -49,15 +49,40 @@ def run(encoder: str, corpus: str, setting: list[str], seed: int, label_column: 
         return json.loads(Path(output_dir, "all_results.json").read_text(encoding="utf-8"))
 
 
+def grouped(results: list[dict]) -> dict[tuple[str, str], list[dict]]:
+    """Metrics of the runs by corpus and setting."""
+    groups = {}
+    for result in results:
+        groups.setdefault((result["corpus"], result["setting"]), []).append(result["metrics"])
+    return groups
+
+
+def summary(results: list[dict]) -> str:
+    """Markdown: a row for each corpus and setting, with accuracy and NMI of each stage."""
+    lines = ["| corpus | K | setting | runs | " + " | ".join(STAGES.values()) + " |", "|---" * (4 + len(STAGES)) + "|"]
+    for (corpus, setting), runs in grouped(results).items():
+        cells = []
+        for stage in STAGES:
+            known = [metrics for metrics in runs if f"{stage}_accuracy" in metrics]
+            pairs = [spread([metrics[f"{stage}_{score}"] for metrics in known]) for score in SCORES[:2]]
+            cells.append(" / ".join(filter(None, pairs)))
+        lines.append(f"| {corpus} | {numbers(setting, runs)} | {setting} | {len(runs)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def numbers(setting: str, runs: list[dict]) -> str:
+    """The number of clusters, or those that were found."""
+    return ", ".join(str(metrics["num_clusters"]) for metrics in (runs if setting == "auto" else runs[:1]))
+
+
 def table(results: list[dict]) -> str:
-    """Markdown: a row for each corpus, setting and stage."""
+    """Markdown: a row for each corpus, setting and stage, with all scores."""
     titles = [score.removeprefix("start_") for score in SCORES]
     lines = ["| corpus | K | setting | stage | " + " | ".join(titles) + " | sizes | seconds |"]
     lines.append("|---|---|---|---|" + "---|" * (len(SCORES) + 2))
-    for corpus, setting in dict.fromkeys((r["corpus"], r["setting"]) for r in results):
-        runs = [r["metrics"] for r in results if (r["corpus"], r["setting"]) == (corpus, setting)]
+    for (corpus, setting), runs in grouped(results).items():
         for stage, title in STAGES.items():
-            if f"{stage}_accuracy" not in runs[0]:
+            if not any(f"{stage}_accuracy" in metrics for metrics in runs):
                 continue
             cells = [spread([m[f"{stage}_{score}"] for m in runs if f"{stage}_{score}" in m]) for score in SCORES]
             if stage == "eval":
@@ -67,8 +92,7 @@ def table(results: list[dict]) -> str:
                 cells.append(f"{mean(seconds):.0f}" if len(seconds) == len(runs) else "")
             else:
                 cells += ["", ""]
-            found = ", ".join(str(m["num_clusters"]) for m in runs) if setting == "auto" else runs[0]["num_clusters"]
-            lines.append(f"| {corpus} | {found} | {setting} | {title} | " + " | ".join(cells) + " |")
+            lines.append(f"| {corpus} | {numbers(setting, runs)} | {setting} | {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -113,4 +137,5 @@ def collect(description: str, settings: dict[str, list[str]], default: list[str]
 
 
 if __name__ == "__main__":
-    print(table(collect(__doc__, SETTINGS, ["default"], "quality")))
+    found = collect(__doc__, SETTINGS, ["default"], "quality")
+    print(summary(found), table(found), sep="\n\n")

@@ -242,7 +242,7 @@ def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
                 file = io.TextIOWrapper(file, encoding="utf-8-sig", newline=newline)
             yield from reader(file, size)
     except BROKEN as error:
-        fault = str(error)
+        fault = " ".join(str(error)[:300].split())  # some libraries quote half of the file
         if isinstance(error, UnicodeDecodeError) and mode == "rt":
             fault = f"line {_first_bad_line(path, gzipped)} is not UTF-8. Convert the file to UTF-8 first."
         raise ValueError(f"'{path}': {fault}") from error

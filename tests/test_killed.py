@@ -38,6 +38,7 @@ def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
                     file.write('{"half": ')
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     sys.addaudithook(on_event)
     sys.argv = ["run_clustering.py", *arguments]
     import run_clustering

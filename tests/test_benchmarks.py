@@ -25,7 +25,10 @@ def test_spread(values, shown):
 
 
 def test_tables_show_what_is_known():
-    results = [result("a", "default", 0, 0.4), result("a", "default", 1, 0.6, untrained_accuracy=0.3, untrained_nmi=0.2)]
+    results = [
+        result("a", "default", 0, 0.4),
+        result("a", "default", 1, 0.6, untrained_accuracy=0.3, untrained_nmi=0.2),
+    ]
     results.append(result("b", "auto", 2, 0.7))
     assert "| 0.300 / 0.200 | 0.500 ± 0.141 / 0.500 ± 0.141 |" in quality.summary(results)
     assert "| b | 6 | auto | 1 | 0.700 / 0.700 | 0.700 / 0.700 |  | 0.700 / 0.700 |" in quality.summary(results)

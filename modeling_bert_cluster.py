@@ -111,8 +111,7 @@ class BertForClustering(PreTrainedModel):
 
     config_class = BertClusterConfig
     base_model_prefix = "backbone"
-    accepts_loss_kwargs = True
-    supports_gradient_checkpointing = True
+    accepts_loss_kwargs = supports_gradient_checkpointing = True
     # What the backbone cannot do, it refuses itself.
     _supports_sdpa = _supports_flash_attn = _supports_flex_attn = _supports_attention_backend = True
     _keep_in_fp32_modules_strict = ["cluster_head"]
@@ -201,8 +200,7 @@ class BertForClustering(PreTrainedModel):
     def resize_clusters(self, num_clusters: int) -> None:
         """Have another number of clusters, none of which has a start or a name yet."""
         self.config.num_labels = num_clusters
-        device = self.cluster_head.centroids.device
-        self.cluster_head.centroids = nn.Parameter(torch.zeros(num_clusters, self.config.hidden_size, device=device))
+        self.cluster_head = ClusterHead(self.config).to(self.cluster_head.centroids.device)
 
     def mlm_head_parameters(self) -> list[nn.Parameter]:
         """Parameters of the masked-LM head that are not tied to the encoder."""

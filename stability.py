@@ -52,7 +52,7 @@ def repeat_start(
         elif kind == "annealed":
             clusters = anneal_and_refine(seen, words, num_clusters, own_seed, score=len, num_restarts=1)
         else:
-            clusters = over_cluster(fuse(seen, words), num_clusters, own_seed, num_restarts=1)
+            clusters = over_cluster(fuse(seen, words), num_clusters, own_seed, inits=["random"] * 2)
         repeats[repeat, sample] = clusters
     return repeats
 

@@ -8,7 +8,7 @@ is the first, splits and merges mend it.
 Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -165,21 +165,25 @@ def _moves(
                 yield moved
 
 
-def over_cluster(embeddings: np.ndarray, num_clusters: int, seed: int, num_restarts: int = 4) -> np.ndarray:
+def over_cluster(
+    embeddings: np.ndarray, num_clusters: int, seed: int, inits: Sequence[str] = ("k-means++", *["random"] * 7)
+) -> np.ndarray:
     """k-means into several times K clusters, whose centroids average linkage joins to K, `(num_documents,)`.
 
-    Clusters may have any size then. Of several such runs the consensus is taken.
+    Clusters may have any size then. Of several such runs the consensus is taken, which gains from their diversity:
+    most start from random documents, at a fraction of the cost of k-means++ where K is large.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
         num_clusters (`int`): Number of clusters K.
-        seed (`int`): Seed of the k-means++ starts.
-        num_restarts (`int`, *optional*, defaults to 4): Runs with each number of clusters.
+        seed (`int`): Seed of the runs.
+        inits (`Sequence[str]`, *optional*): How each run of k-means begins, with each number of clusters.
     """
     runs, most = [], max(num_clusters, len(embeddings) // 3)
     for multiple in (2, 3, 4):
-        for restart in range(num_restarts):
-            means = KMeans(min(multiple * num_clusters, most), n_init=1, max_iter=30, random_state=seed + restart)
+        for restart, init in enumerate(inits):
+            size = min(multiple * num_clusters, most)
+            means = KMeans(size, init=init, n_init=1, max_iter=30, random_state=seed + restart)
             parts = means.fit_predict(embeddings)
             linkage = AgglomerativeClustering(num_clusters, metric="cosine", linkage="average")
             runs.append(linkage.fit_predict(means.cluster_centers_)[parts])

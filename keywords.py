@@ -34,7 +34,8 @@ def find_stop_words(texts: list[str]) -> set[str]:
 def diversify(terms: Iterable[str], count: int) -> list[str]:
     """The first `count` terms of which no two share a word or its stem, and none repeats one.
 
-    Words that agree in their first four letters and in all but the last three count as of one stem.
+    Words that agree in their first four letters and in all but the last three count as of one stem, and so do a word
+    of three letters or more and the same with one letter behind it.
 
     Example:
         >>> diversify(["query", "queries", "sql query", "oracle", "sql"], count=3)
@@ -54,11 +55,11 @@ def alike(one: str, other: str) -> bool:
     """Whether two words are the same, or forms of one stem.
 
     Example:
-        >>> alike("query", "queries"), alike("stock", "stop")
-        (True, False)
+        >>> alike("query", "queries"), alike("car", "cars"), alike("bank", "band")
+        (True, True, False)
     """
-    common = len(os.path.commonprefix([one, other]))
-    return one == other or common >= max(4, len(one) - 3, len(other) - 3)
+    common, (shorter, longer) = len(os.path.commonprefix([one, other])), sorted([len(one), len(other)])
+    return one == other or common >= max(4, longer - 3) or common == shorter == max(3, longer - 1)
 
 
 def make_labels(

@@ -34,8 +34,7 @@ def find_stop_words(texts: list[str]) -> set[str]:
 def diversify(terms: Iterable[str], count: int) -> list[str]:
     """The first `count` terms of which no two share a word or its stem, and none repeats one.
 
-    Words that agree in their first four letters and in all but the last three count as of one stem, and so do a word
-    of three letters or more and the same with one letter behind it.
+    Words count as of one stem that agree in four letters and all but the last three, or differ by one letter more.
 
     Example:
         >>> diversify(["query", "queries", "sql query", "oracle", "sql"], count=3)

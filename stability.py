@@ -46,13 +46,14 @@ def repeat_start(
         own_seed = seed + 1000 * (repeat + 1)
         sample = draw_sample(len(embeddings), own_seed, size)
         seen, words = embeddings[sample], lexical[sample]
-        kinds = few_kinds(fuse(seen, words), num_clusters)
+        fused = fuse(seen, words)
+        kinds = few_kinds(fused, num_clusters)
         if kinds is not None:
             clusters = kinds
         elif kind == "annealed":
             clusters = anneal_and_refine(seen, words, num_clusters, own_seed, score=len, num_restarts=1)
         else:
-            clusters = over_cluster(fuse(seen, words), num_clusters, own_seed, inits=["random"] * 2)
+            clusters = over_cluster(fused, num_clusters, own_seed, inits=["random"] * 2)
         repeats[repeat, sample] = clusters
     return repeats
 

@@ -44,9 +44,7 @@ class ClusterPrediction(NamedTuple):
 class ClusterPredictor(PublishingTrainer):
     """A `Trainer` whose model is a `BertForClustering` and whose `data_collator` a `ClusteringCollator`."""
 
-    embeddings: np.ndarray | None = (
-        None  # (num_documents, hidden_size) of the training set, if the model still gives them
-    )
+    embeddings: np.ndarray | None = None  # of the training set, where no step came after they were made
 
     @property
     def _shows_progress(self) -> bool:

@@ -114,7 +114,7 @@ def test_a_killed_run_ends_as_if_it_had_never_been_killed(number, start_process,
             process = start_process(*command, log=log, kill_at_write=generator.randint(1, writes))
         else:
             process = start_process(*command, log=log)
-            send_after(generator.uniform(0, 0.95 * seconds), process, signal.SIGKILL)
+            send_after(generator.uniform(0, 0.6 * seconds), process, signal.SIGKILL)
         process.join()
         story.append((process.exitcode, sorted(path.name for path in output.rglob("*"))))
         command = [*arguments, "--output_dir", output, "--resume_from_checkpoint"]

@@ -96,6 +96,13 @@ class DataArguments:
     )
     preprocessing_num_workers: int | None = field(default=None, metadata={"help": "Processes for the tokenising."})
     save_embeddings: bool = field(default=False, metadata={"help": "Also write results/embeddings.npy."})
+    outlier_threshold: float | None = field(
+        default=None,
+        metadata={
+            "help": "Give cluster -1 in the CSV files to documents that lie farther from all centroids than the "
+            "training documents, by so many of their robust standard deviations; 2 is a good first try."
+        },
+    )
     card_examples: bool = field(
         default=False, metadata={"help": "Quote the three most typical texts of each cluster in the model card."}
     )

@@ -6,7 +6,7 @@ Pure functions of arrays. They know no tokenizer and no disk. The soft assignmen
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq
 from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
@@ -28,12 +28,14 @@ def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: s
         confidence (`float`, *optional*, defaults to 0.7): The mean to reach, in (1 / num_clusters, 1).
     """
 
-    def miss(log_alpha: float) -> float:
+    def surplus(log_alpha: float) -> float:  # grows with alpha
         q = soft_assignment(embeddings, centroids, float(np.exp(log_alpha)), kernel).exp()
-        return abs(q.max(dim=1).values.mean().item() - confidence)
+        return q.max(dim=1).values.mean().item() - confidence
 
-    found = minimize_scalar(miss, bounds=(np.log(0.01), np.log(10_000)), method="bounded")
-    return float(np.exp(found.x))
+    lowest, highest = np.log(0.01), np.log(10_000)
+    if surplus(lowest) >= 0:
+        return 0.01
+    return float(np.exp(brentq(surplus, lowest, highest, xtol=1e-5))) if surplus(highest) > 0 else 10_000.0
 
 
 def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int, temperature: float = 0.1) -> np.ndarray:

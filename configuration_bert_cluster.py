@@ -24,11 +24,15 @@ class BertClusterConfig(PreTrainedConfig):
             Configuration of the masked language model; a dictionary names its family by `model_type`. `None`: BERT.
         num_clusters (`int`, *optional*, defaults to 2): Number of clusters K, at least 2.
         alpha (`float`, *optional*):
-            Degrees of freedom of the Student-t kernel. `None`: fitted to the embeddings when the clusters start.
+            Degrees of freedom of the Student-t kernel. `None`: fitted to the embeddings when the clusters start, and
+            again when they are done.
         kernel (`str`, *optional*, defaults to `"multiply"`):
             Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
             al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
         normalize_embeddings (`bool`, *optional*, defaults to `True`): Whether embeddings are scaled to unit length.
+        typical_distance (`list[float]`, *optional*):
+            Median and robust standard deviation of the training documents' distances to their centroids, by which a
+            document that lies far from all of them is told.
         mlm_head_is_fresh (`bool`, *optional*, defaults to `False`):
             Whether the masked-LM head still holds random weights, because the checkpoint came without one.
         base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a folder.
@@ -43,6 +47,7 @@ class BertClusterConfig(PreTrainedConfig):
     alpha: float | int | None = None
     kernel: Literal["multiply", "divide"] = "multiply"
     normalize_embeddings: bool = True
+    typical_distance: list[float] | None = None
     mlm_head_is_fresh: bool = False
     base_model: str | None = None
     tie_word_embeddings: bool = True

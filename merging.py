@@ -84,7 +84,8 @@ def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndar
     Args:
         model (`BertForClustering`): With clusters.
         merge (`list[str]`): Groups as `parse_groups` takes them.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, which makes the weights.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document, which makes the weights; -1 for
+            those that are in none.
 
     Returns:
         `np.ndarray` of shape `(num_documents,)`: The same clusters under their new numbers.
@@ -92,7 +93,7 @@ def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndar
     centroids, config = model.cluster_head.centroids, model.config
     groups = parse_groups(merge, len(centroids))
     numbers = new_numbers(groups, len(centroids))
-    sizes = torch.from_numpy(np.bincount(clusters, minlength=len(centroids)).clip(min=1)).to(centroids)
+    sizes = torch.from_numpy(np.bincount(clusters[clusters >= 0], minlength=len(centroids)).clip(min=1)).to(centroids)
     merged = torch.zeros(numbers.max() + 1, centroids.shape[1]).to(centroids)
     weights = torch.zeros(len(merged)).to(centroids)
     where = torch.from_numpy(numbers).to(centroids.device)
@@ -107,4 +108,4 @@ def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndar
     model.cluster_head.centroids = torch.nn.Parameter(merged / weights[:, None])
     config.id2label = labels
     config.label2id = {label: number for number, label in labels.items()}
-    return numbers[clusters]
+    return np.where(clusters < 0, -1, numbers[clusters])

@@ -17,8 +17,39 @@ def clustering_accuracy(classes: np.ndarray, clusters: np.ndarray) -> float:
         >>> clustering_accuracy(np.array([0, 0, 1, 1]), np.array([1, 1, 1, 0]))
         0.75
     """
+    return float(in_matched_class(classes, clusters).mean())
+
+
+def in_matched_class(classes: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Whether each document is in the class that its cluster is matched to, `(num_documents,)`.
+
+    Example:
+        >>> in_matched_class(np.array(["a", "a", "b", "b"]), np.array([1, 1, 1, 0]))
+        array([ True,  True, False,  True])
+    """
+    names, clusters = np.unique(clusters, return_inverse=True)
+    classes = np.unique(classes, return_inverse=True)[1]
     counts = contingency_matrix(classes, clusters)  # (num_classes, num_clusters)
-    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
+    matched = np.full(len(names), -1)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    matched[columns] = rows
+    return matched[clusters] == classes
+
+
+def calibration_error(right: np.ndarray, probabilities: np.ndarray, num_bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017, eq. 3): how far probabilities lie from the share that is right.
+
+    Args:
+        right (`np.ndarray` of shape `(num_documents,)`): Whether each document is where it should be.
+        probabilities (`np.ndarray` of shape `(num_documents,)`): How sure that was.
+        num_bins (`int`, *optional*, defaults to 15): Bins of equal width.
+
+    Example:
+        >>> calibration_error(np.array([True, False]), np.array([0.75, 0.75]))
+        0.25
+    """
+    bins = (probabilities * num_bins).astype(int).clip(max=num_bins - 1)
+    return float(np.abs(np.bincount(bins, probabilities - right)).sum() / len(bins))
 
 
 def purity(classes: np.ndarray, clusters: np.ndarray) -> float:

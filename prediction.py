@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from datasets import Dataset
+from scipy.stats import median_abs_deviation
+from sklearn.metrics import pairwise_distances_argmin_min
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -96,6 +98,28 @@ class ClusterPredictor(PublishingTrainer):
         else:
             embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
         return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
+
+    def note_distances(self, embeddings: np.ndarray) -> None:
+        """Keep in the config how far the training documents lie from their centroids."""
+        distances = self._nearest_distances(embeddings)
+        deviation = median_abs_deviation(distances, scale="normal")
+        self.model.config.typical_distance = [float(np.median(distances)), float(deviation)]
+
+    def outlier_scores(self, embeddings: np.ndarray) -> np.ndarray:
+        """How much farther documents lie from all centroids than the training documents did, `(num_documents,)`.
+
+        The unit is the robust standard deviation (1.4826 times the median absolute deviation) of the distances to the
+        nearest centroid, from their median on: most documents lie between -2 and 2.
+
+        Args:
+            embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        """
+        median, deviation = self.model.config.typical_distance
+        return (self._nearest_distances(embeddings) - median) / max(deviation, 1e-6)
+
+    def _nearest_distances(self, embeddings: np.ndarray) -> np.ndarray:
+        centroids = self.model.cluster_head.centroids.detach().cpu().numpy()
+        return pairwise_distances_argmin_min(embeddings, centroids)[1]
 
     def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
         """Batches in the dataset's order, padded and unmasked."""

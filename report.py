@@ -61,6 +61,7 @@ def plain_text(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
+OUTLIER = -1
 Assignment = tuple[Documents, np.ndarray, np.ndarray]  # documents, clusters and probabilities of the usable ones
 
 
@@ -72,11 +73,13 @@ def write_assignments(
     Args:
         path (`Path`): The CSV file.
         parts (`Iterable[tuple]`): Documents, all rows of them, with cluster and probability, both `(num_usable,)`, of
-            those that have a usable text. The others get no cluster.
+            those that have a usable text. The others get no cluster. Outliers are in cluster -1; their probability
+            is that of the nearest one.
         id2label (`dict[int, str]`): Labels of the clusters.
         positions (`np.ndarray` of shape `(num_usable, 2)`, *optional*): Where those of all parts lie on the map.
             `None`: there are no columns for it.
     """
+    labels = {OUTLIER: "outlier"} | id2label
     names = ["cluster", "label", "probability", *([] if positions is None else ["x", "y"])]
     places = iter(() if positions is None else positions.tolist())
     with replacing(path) as file:
@@ -89,7 +92,7 @@ def write_assignments(
                 if usable:
                     cluster, probability = next(assigned)
                     place = (f"{coordinate:.4f}" for coordinate in next(places, ()))
-                    cells = [cluster, safe_cell(id2label[cluster]), f"{probability:.6f}", *place]
+                    cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *place]
                 writer.writerow([id_, *cells, safe_cell(text) if usable else text])  # the writer leaves None empty
 
 

@@ -18,10 +18,10 @@ from documents import Documents
 from findings import Findings
 from keywords import cluster_keywords, make_labels
 from map_figure import draw_map
-from metrics import gold_scores, internal_scores
+from metrics import calibration_error, gold_scores, in_matched_class, internal_scores
 from prediction import ClusterPrediction
 from projection import project
-from report import Assignment, cluster_table, one_line, replacing, score_table, write_assignments, write_json
+from report import OUTLIER, Assignment, cluster_table, one_line, replacing, score_table, write_assignments, write_json
 from report_page import write_report
 from run_folder import CLUSTERS, RunFolder
 from score_figure import draw_scores
@@ -66,14 +66,17 @@ def write_results(
     prediction, args = trainer.predict(), trainer.args
     if not trainer.is_world_process_zero():
         return []
-    metrics |= score_clusters(trainer, documents, prediction.clusters, prediction.embeddings)
+    metrics |= score_clusters(trainer, documents, prediction)
     keywords = cluster_keywords(documents.usable_texts, prediction.clusters, trainer.model.config.num_clusters)
     if args.do_train or args.merge:
         name_clusters(trainer.model.config, keywords, anew=args.do_train and args.init is not None)
     findings = gather_findings(trainer, documents, data_args, prediction, keywords, metrics, origin)
     metrics["cluster_probability"] = findings.mean_probabilities.tolist()
+    if args.merge:
+        trainer.note_distances(prediction.embeddings)
+    assigned = mark_outliers(trainer, prediction, data_args.outlier_threshold)
     describe_in_card(trainer, findings, data_args)
-    write_files(Path(args.output_dir), findings)
+    write_files(Path(args.output_dir), findings, assigned)
     if data_args.save_embeddings:
         with replacing(Path(args.output_dir, "results", "embeddings.npy"), "wb") as file:
             np.save(file, prediction.embeddings)
@@ -82,8 +85,12 @@ def write_results(
     about = (findings.clusters, findings.nearest, findings.texts, findings.labels)
     lines = [*cluster_table(*about, findings.mean_probabilities, findings.stabilities)]
     if numbers is not None:
-        kept = int((numbers == findings.clusters).sum())
-        lines.append(f"{kept:,} of {len(numbers):,} documents are in the cluster they were in, merged or not.")
+        known = numbers >= 0
+        kept = int((numbers == findings.clusters)[known].sum())
+        lines.append(f"{kept:,} of {known.sum():,} documents are in the cluster they were in, merged or not.")
+    if data_args.outlier_threshold is not None:
+        metrics["outliers"] = int((assigned == OUTLIER).sum())
+        lines.append(f"{metrics['outliers']:,} of {len(assigned):,} documents belong nowhere: cluster -1 in the CSV.")
     return [*lines, *score_table(metrics), f"Report: {Path(args.output_dir, 'results', 'report.html')}"]
 
 
@@ -104,6 +111,7 @@ def gather_findings(
         settings, history = {"Texts": source} | training_facts(trainer), trainer.state.log_history
     if args.reports_alone:
         positions, known = origin.positions(), origin.metrics()
+        known.pop("outliers", None)  # they may be others now, or not be asked for
         if args.merge:  # what follows is of clusters that are no more
             known = {name: value for name, value in known.items() if name not in ("cluster_stability", SCORES_OF_K)}
         metrics |= known | metrics
@@ -134,11 +142,11 @@ def describe_in_card(trainer: ClusteringTrainer, findings: Findings, data_args: 
         trainer.card["examples"] = texts
 
 
-def write_files(output_dir: Path, findings: Findings) -> None:
-    """Everything in `results/`, and the map beside the model card, which shows it."""
+def write_files(output_dir: Path, findings: Findings, assigned: np.ndarray) -> None:
+    """Everything in `results/`, and the map beside the model card, which shows it; `assigned` is for the CSV file."""
     results, id2label = output_dir / "results", dict(enumerate(findings.labels))
-    assigned = (findings.documents, findings.clusters, findings.probabilities)
-    write_assignments(output_dir / CLUSTERS, [assigned], id2label, findings.positions)
+    part = (findings.documents, assigned, findings.probabilities)
+    write_assignments(output_dir / CLUSTERS, [part], id2label, findings.positions)
     RunFolder(output_dir).write(findings.documents, findings.settings)
     with replacing(results / "topics.json") as file:
         json.dump(make_topics(findings), file, ensure_ascii=False, allow_nan=False)
@@ -150,24 +158,31 @@ def write_files(output_dir: Path, findings: Findings) -> None:
     write_report(results / "report.html", findings)
 
 
-def score_clusters(
-    trainer: ClusteringTrainer, documents: Documents, clusters: np.ndarray, embeddings: np.ndarray
-) -> dict[str, Any]:
-    """Scores of the clusters `(num_usable,)`.
+def mark_outliers(trainer: ClusteringTrainer, prediction: ClusterPrediction, threshold: float | None) -> np.ndarray:
+    """Cluster of each document, `(num_documents,)`; -1 where its outlier score is above the threshold."""
+    if threshold is None:
+        return prediction.clusters
+    return np.where(trainer.outlier_scores(prediction.embeddings) > threshold, OUTLIER, prediction.clusters)
+
+
+def score_clusters(trainer: ClusteringTrainer, documents: Documents, prediction: ClusterPrediction) -> dict[str, Any]:
+    """Scores of the clusters of the usable documents.
 
     Where there are gold classes, also of plain k-means, of the start, and of the model between start and training.
     """
-    num_clusters = trainer.model.config.num_clusters
+    num_clusters, clusters = trainer.model.config.num_clusters, prediction.clusters
     metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
     if trainer.repeats is not None:
         stability = cluster_stability(clusters, trainer.repeats.cpu().numpy(), num_clusters)
         metrics["cluster_stability"] = [None if np.isnan(value) else float(value) for value in stability]
     if trainer.num_clusters_scores is not None:
         metrics[SCORES_OF_K] = {str(int(k)): score for k, score in trainer.num_clusters_scores.tolist()}
-    scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
+    scores = internal_scores(prediction.embeddings, clusters, num_clusters, trainer.args.seed)
     metrics |= {f"eval_{name}": score for name, score in scores.items()}
     if documents.classes is not None:
         classes = documents.classes[documents.usable]
+        right = in_matched_class(classes, clusters)
+        metrics["eval_calibration_error"] = calibration_error(right, prediction.probabilities)
         stages = {"eval": clusters}
         if trainer.guard is not None:
             before = {"kmeans": trainer.kmeans_clusters, "init": trainer.start_clusters}
@@ -180,8 +195,9 @@ def score_clusters(
     return metrics
 
 
-def write_predictions(trainer: ClusteringTrainer, parts: Iterable[Documents], num_proc: int | None) -> str:
+def write_predictions(trainer: ClusteringTrainer, parts: Iterable[Documents], data_args: DataArguments) -> str:
     """Cluster new documents, part by part, and write the result; a line that says so."""
+    num_proc, threshold = data_args.preprocessing_num_workers, data_args.outlier_threshold
     count = 0
 
     def predict() -> Iterator[Assignment]:
@@ -190,7 +206,7 @@ def write_predictions(trainer: ClusteringTrainer, parts: Iterable[Documents], nu
             count += len(documents)
             if documents.usable.any():
                 prediction = trainer.predict(tokenize(documents.usable_texts, trainer.processing_class, num_proc))
-                yield documents, prediction.clusters, prediction.probabilities
+                yield documents, mark_outliers(trainer, prediction, threshold), prediction.probabilities
             else:
                 yield documents, np.array([], dtype=int), np.array([])
 

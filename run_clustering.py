@@ -123,6 +123,11 @@ def load_tokenizer(
         config = BertClusterConfig(**raw)
         backbone_config = config.backbone_config
         parse_groups(training_args.merge or [], config.num_clusters)
+        if data_args.outlier_threshold is not None and not (training_args.do_train or config.typical_distance):
+            raise ValueError(
+                f"'{name}' does not say how far its documents lie from the centroids, as --outlier_threshold needs. "
+                "Train it anew, or leave the threshold out."
+            )
         found_before = wanted == "auto" and training_args.resume_from_checkpoint
         if training_args.init is None and wanted not in (None, config.num_clusters) and not found_before:
             raise ValueError(
@@ -171,7 +176,7 @@ def predict(trainer: ClusteringTrainer, data_args: DataArguments) -> list[str]:
     lines = write_topic_mix(trainer, data_args.predict_text) if data_args.predict_text else []
     if data_args.predict_file:
         parts = stream_new_documents(data_args)
-        lines.append(write_predictions(trainer, parts, data_args.preprocessing_num_workers))
+        lines.append(write_predictions(trainer, parts, data_args))
     return lines
 
 

@@ -5,12 +5,14 @@ Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 from tqdm.auto import trange
 
-from score import draw_sample
-from start import anneal_and_refine, few_kinds, over_cluster
+from metrics import clustering_accuracy
+from score import ClusterScore, draw_sample
+from start import anneal_and_refine, even_score, few_kinds, over_cluster, refine, split_and_merge
 from views import fuse, membership
 
 
@@ -51,7 +53,10 @@ def repeat_start(
         if kinds is not None:
             clusters = kinds
         elif kind == "annealed":
-            clusters = anneal_and_refine(seen, words, num_clusters, own_seed, score=len, num_restarts=1)
+            score = even_score(ClusterScore(np.arange(len(sample)), fused), num_clusters)
+            polish = partial(refine, fuse(seen, words, 1.0), num_clusters=num_clusters)
+            clusters = anneal_and_refine(seen, words, num_clusters, own_seed, score, num_restarts=3)
+            clusters = split_and_merge(fused, clusters, num_clusters, own_seed, score, polish, num_rounds=3)
         else:
             clusters = over_cluster(fused, num_clusters, own_seed, inits=["random"] * 2)
         repeats[repeat, sample] = clusters
@@ -85,3 +90,19 @@ def cluster_stability(clusters: np.ndarray, repeats: np.ndarray, num_clusters: i
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Mean of empty slice")
         return np.nanmean(best, axis=0)
+
+
+def agreement(clusters: np.ndarray, repeats: np.ndarray) -> float:
+    """Share of the documents that the repeats put into the cluster they are in, in the mean, 0 to 1.
+
+    The clusters of a repeat are matched to ours one to one (`metrics.clustering_accuracy`).
+
+    Args:
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        repeats (`np.ndarray` of shape `(num_repeats, num_documents)`): Clusters of other runs, -1 for what they lack.
+
+    Example:
+        >>> agreement(np.array([0, 0, 1, 1]), np.array([[5, 5, 5, 0], [2, 2, 3, -1]]))
+        0.875
+    """
+    return float(np.mean([clustering_accuracy(row[row >= 0], clusters[row >= 0]) for row in repeats]))

@@ -9,6 +9,7 @@ Pure functions of arrays. They know no model, no tokenizer and no disk.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -241,6 +242,11 @@ def anneal_and_refine(
     return refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters)
 
 
+def even_score(score: ClusterScore, num_clusters: int) -> Callable[[np.ndarray], float]:
+    """The score of clusters plus the evenness of their sizes: what makes clusters of like size good."""
+    return lambda clusters: score(clusters) + evenness(clusters, num_clusters)
+
+
 def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03) -> bool:
     """Whether the scores of the two kinds of clusters speak for those of any size.
 
@@ -278,21 +284,17 @@ def find_start(
         score (`ClusterScore`): What makes one better, in the fused space.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    fused, weighed = fuse(embeddings, lexical), fuse(embeddings, lexical, 1.0)
+    fused = fuse(embeddings, lexical)
     kinds = few_kinds(fused, num_clusters)
     if kinds is not None:
         return Start("identical documents", kinds, {"identical documents": score(kinds)})
 
-    def even_score(clusters: np.ndarray) -> float:
-        return score(clusters) + evenness(clusters, num_clusters)
-
-    def polish(clusters: np.ndarray) -> np.ndarray:
-        return refine(weighed, clusters, num_clusters)
-
-    annealed = anneal_and_refine(embeddings, lexical, num_clusters, seed, even_score, progress=progress)
+    even = even_score(score, num_clusters)
+    annealed = anneal_and_refine(embeddings, lexical, num_clusters, seed, even, progress=progress)
     over_clustered = over_cluster(fused, num_clusters, seed)
     scores = {"annealed": score(annealed), "over-clustered": score(over_clustered)}
     if prefer_any_size(*scores.values()):
         return Start("over-clustered", over_clustered.astype(np.int64), scores)
-    clusters = split_and_merge(fused, annealed, num_clusters, seed, even_score, polish)
+    polish = partial(refine, fuse(embeddings, lexical, 1.0), num_clusters=num_clusters)
+    clusters = split_and_merge(fused, annealed, num_clusters, seed, even, polish)
     return Start("annealed", clusters.astype(np.int64), scores)

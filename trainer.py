@@ -44,7 +44,7 @@ from num_clusters import estimate_num_clusters
 from prediction import ClusterPredictor
 from readable_log import use_readable_log
 from score import ClusterScore, draw_sample
-from stability import repeat_start
+from stability import agreement, repeat_start
 from start import find_start, kmeans
 from views import cluster_means, fuse, lexical_view
 from warmup import warm_up_mlm_head
@@ -58,6 +58,7 @@ STATE = (
     "kmeans_clusters",
     "start_clusters",
     "repeats",
+    "confidence",
     "prior",
     "fused",
     "num_clusters_scores",
@@ -120,6 +121,7 @@ class ClusteringTrainer(ClusterPredictor):
         self.start_clusters = None  # (num_documents,), that training set out from
         self.num_clusters_scores = None  # (num_tried, 2), K and its score, where K was looked for
         self.repeats = None  # (num_repeats, num_documents), the automatic start made again from samples
+        self.confidence = None  # (1,), what they agree with the start in, where alpha is fitted; 0: not known
         self.prior = None  # (num_clusters,)
         self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
         self.guard = None  # keeps the weights to end with
@@ -162,6 +164,10 @@ class ClusteringTrainer(ClusterPredictor):
         if self.args.keep_best and self.guard.kept_step != self.state.global_step:
             self.clusters = self.guard.restore(self.model).to(self.args.device)
             self.embeddings = None
+        self.embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
+        self.note_distances(self.embeddings)
+        if self.confidence is not None and self.confidence > 0:  # q is to say how sure the clusters are
+            self._fit_alpha(self.embeddings, confidence=self.confidence.item())
         output.metrics["cluster_score"] = self.guard.kept_score if self.args.keep_best else self.guard.judged_score
         return output
 
@@ -185,9 +191,11 @@ class ClusteringTrainer(ClusterPredictor):
             means = cluster_means(embeddings, self.start_clusters.cpu().numpy(), num_clusters)
             head.centroids.data.copy_(torch.from_numpy(means))
         if config.alpha is None:
-            centroids = head.centroids.detach().cpu()
-            config.alpha = calibrate_alpha(torch.from_numpy(embeddings), centroids, config.kernel)
-            logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
+            self._fit_alpha(embeddings)
+            agreed = torch.zeros(1)
+            if self.repeats is not None:  # on the main process
+                agreed[0] = agreement(self.start_clusters.cpu().numpy(), self.repeats.numpy())
+            self.confidence = broadcast(agreed.to(self.args.device))
         q = self.assign(embeddings)
         if keeps_clusters:
             self.start_clusters = q.argmax(dim=1)
@@ -195,6 +203,11 @@ class ClusteringTrainer(ClusterPredictor):
         self._set_targets(q, self.start_clusters)
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
+
+    def _fit_alpha(self, embeddings: np.ndarray, **kwargs: Any) -> None:
+        config, centroids = self.model.config, self.model.cluster_head.centroids.detach().cpu()
+        config.alpha = calibrate_alpha(torch.from_numpy(embeddings), centroids, config.kernel, **kwargs)
+        logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
 
     def _find_start(self, embeddings: np.ndarray, lexical: np.ndarray, score: ClusterScore) -> np.ndarray:
         """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back."""

@@ -1,11 +1,11 @@
-r"""What the masked-LM loss does: the same training by the clustering loss alone and by both losses, refresh by refresh.
+r"""What the masked-LM loss does: the same training by the clustering loss alone and by both, refresh by refresh.
 
     python -m benchmarks.masked_lm --encoder sentence-transformers/all-MiniLM-L6-v2 \
         --corpus yelp5_full_5000.jsonl.gz:5:1000 --max_seq_length 48 --num_train_epochs 30
 
-A corpus is `file:num_clusters:sample_size`. The paper's settings are those of `benchmarks.quality`; ours are the
-defaults without the guard, which would undo what is to be seen, and neither stops early. What is not named here goes to
-the command. Figures and pictures are kept in `benchmarks/results/masked_lm/`, and a run that is there is not repeated.
+Corpus and the paper's settings are those of `benchmarks.quality`; ours are the defaults without the guard, which would
+undo what is to be seen, and neither stops early. What is not named here goes to the command. Figures and pictures are
+kept in `benchmarks/results/masked_lm/`, and a run that is there is not repeated.
 """
 
 import argparse
@@ -17,15 +17,13 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from transformers import HfArgumentParser, TrainerCallback
+from transformers import TrainerCallback
 
-from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from benchmarks import quality
+from benchmarks.in_process import trainer_for
 from map_figure import draw_points
 from metrics import gold_scores
-from modeling_bert_cluster import BertForClustering
 from projection import project
-from run_clustering import load_tokenizer, make_trainer, read_documents, set_up
 from trainer import ClusteringTrainer
 
 
@@ -81,18 +79,9 @@ def spread(embeddings: np.ndarray) -> float:
 
 def run(encoder: str, corpus: str, options: list[str], seed: int, label_column: str, picture: Path) -> list[dict]:
     """One training in this process; what became of the clusters at each refresh, and a picture of the end."""
-    file, num_clusters, size = corpus.split(":")
-    parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
     with tempfile.TemporaryDirectory() as output_dir:
-        command = ["--model_name_or_path", encoder, "--num_clusters", num_clusters, "--train_file", file]
-        command += ["--label_column", label_column, "--max_train_samples", size, "--seed", str(seed), "--do_train"]
-        command += ["--output_dir", output_dir, "--save_strategy", "no", "--disable_tqdm", "true", *options]
-        command += ["--stop_tolerance", "0", "--report_to", "none"]
-        model_args, data_args, training_args = arguments = parser.parse_args_into_dataclasses(command)
-        documents, tokenizer = read_documents(*arguments), load_tokenizer(*arguments)
-        set_up(training_args)
-        model = BertForClustering.from_pretrained(encoder, **model_args.cluster_arguments)
-        trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
+        options = [*options, "--stop_tolerance", "0"]
+        trainer, documents = trainer_for(encoder, corpus, seed, label_column, output_dir, options)
         watch = WatchClusters(trainer, documents.classes[documents.usable])
         trainer.add_callback(watch)
         trainer.train()

@@ -34,17 +34,24 @@ SETTINGS = {
 }
 
 
+def command_for(
+    encoder: str, corpus: str, seed: int, label_column: str, output_dir: str, options: list[str]
+) -> list[str]:
+    """Arguments of the command for one training."""
+    file, num_clusters, *sample = corpus.split(":")
+    command = ["--model_name_or_path", encoder, "--train_file", file, "--label_column", label_column]
+    command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
+    command += ["--save_strategy", "no", "--disable_tqdm", "true", *options]
+    return command + (["--max_train_samples", *sample] if sample else [])
+
+
 def run(encoder: str, corpus: str, setting: list[str], seed: int, label_column: str, more: list[str]) -> dict:
     """One run of the command; its metrics."""
-    file, num_clusters, *sample = corpus.split(":")
     with tempfile.TemporaryDirectory() as output_dir:
         command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", "1"]
         command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
         command += ["--num_cpu_threads_per_process", str(os.cpu_count()), str(ROOT / "run_clustering.py")]
-        command += ["--model_name_or_path", encoder, "--train_file", file, "--label_column", label_column]
-        command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
-        command += ["--save_strategy", "no", "--disable_tqdm", "true", *setting, *more]
-        command += ["--max_train_samples", *sample] if sample else []
+        command += command_for(encoder, corpus, seed, label_column, output_dir, [*setting, *more])
         subprocess.run(command, check=True)
         return json.loads(Path(output_dir, "all_results.json").read_text(encoding="utf-8"))
 

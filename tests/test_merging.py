@@ -20,9 +20,9 @@ def make_model(num_clusters: int) -> BertForClustering:
 def test_the_merged_centroid_is_the_mean_weighted_by_documents(tmp_path):
     model = make_model(5)
     before = model.cluster_head.centroids.detach().clone()
-    numbers = merge_clusters(model, ["1,3"], np.array([0, 1, 1, 1, 3, 4]))
+    numbers = merge_clusters(model, ["1,3"], np.array([0, 1, 1, 1, 3, 4, -1]))
     after = model.cluster_head.centroids
-    assert numbers.tolist() == [0, 1, 1, 1, 1, 3]
+    assert numbers.tolist() == [0, 1, 1, 1, 1, 3, -1]
     torch.testing.assert_close(after[1], (3 * before[1] + before[3]) / 4)
     torch.testing.assert_close(after[[0, 2, 3]], before[[0, 2, 4]])
     assert model.config.num_clusters == model.config.num_labels == 4

@@ -90,6 +90,37 @@ def test_the_number_of_clusters_is_found(train, run, train_file, tmp_path, caplo
     assert results["num_clusters"] == found and results["num_clusters_scores"] == scores and results["epoch"] == 2
 
 
+def test_documents_that_belong_nowhere_get_no_cluster(train, run, train_file, corpus, tmp_path, capsys):
+    output = train("--outlier_threshold", 1.5, "--save_embeddings")
+    rows, results = read_rows(output / "results" / "clusters.csv"), strict_json(output / "all_results.json")
+    outliers = [row for row in rows if row["cluster"] == "-1"]
+    assert 0 < results["outliers"] == len(outliers) < 20 and {row["label"] for row in outliers} == {"outlier"}
+    assert f"{len(outliers)} of 91 documents belong nowhere" in capsys.readouterr().out
+    model = BertForClustering.from_pretrained(output)
+    embeddings = np.load(output / "results" / "embeddings.npy")[:, None]
+    distances = np.linalg.norm(embeddings - model.cluster_head.centroids.detach().numpy(), axis=2).min(axis=1)
+    farthest = {corpus[0][row] for row in np.argsort(distances)[len(rows) - len(outliers) :]}
+    assert {row["text"] for row in outliers} == farthest
+    median, deviation = model.config.typical_distance
+    assert median == pytest.approx(np.median(distances), rel=1e-4)
+    assert deviation == pytest.approx(1.4826 * np.median(np.abs(distances - median)), rel=1e-3)
+
+    told = ["--model_name_or_path", output, "--output_dir", tmp_path / "new", "--outlier_threshold", 1.5]
+    run(*told, "--do_predict", "--predict_file", train_file)
+    rows = read_rows(tmp_path / "new" / "results" / "predictions.csv")
+    assert {row["text"] for row in rows if row["cluster"] == "-1"} == farthest
+    run("--do_report", "--model_name_or_path", output, "--merge", "0,2", "--output_dir", tmp_path / "merged")
+    rows = read_rows(tmp_path / "merged" / "results" / "clusters.csv")
+    assert {row["cluster"] for row in rows} == {"0", "1"}
+    assert "outliers" not in strict_json(tmp_path / "merged" / "all_results.json")
+    assert BertForClustering.from_pretrained(tmp_path / "merged").config.typical_distance != [median, deviation]
+
+    model.config.typical_distance = None
+    model.config.save_pretrained(output)
+    with pytest.raises(SystemExit, match="does not say how far its documents lie from the centroids"):
+        run(*told, "--do_predict", "--predict_file", train_file)
+
+
 def test_labels_that_a_person_gave_stay_with_their_clusters(train, run, train_file, tmp_path):
     output = train("--num_train_epochs", 1)
     config = strict_json(output / "config.json")

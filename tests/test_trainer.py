@@ -15,6 +15,7 @@ from clustering import target_distribution
 from data import ClusteringCollator, tokenize
 from metrics import clustering_accuracy
 from modeling_bert_cluster import BertForClustering
+from stability import agreement
 from trainer import ClusteringTrainer, ClusteringTrainingArguments
 from warmup import warm_up_mlm_head
 
@@ -184,6 +185,18 @@ def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
 
 
+def test_the_finished_models_probabilities_are_as_sure_as_the_repeats(make_trainer):
+    trainer = make_trainer(num_train_epochs=1)
+    trainer._make_start()
+    trainer.repeats = trainer.start_clusters.cpu().repeat(4, 1)
+    trainer.repeats[:, ::10] = (trainer.repeats[:, ::10] + 1) % 3  # a tenth of the documents goes elsewhere
+    trainer._make_start = lambda: None
+    trainer.confidence = torch.tensor([agreement(trainer.start_clusters.numpy(), trainer.repeats.numpy())])
+    trainer.train()
+    assert trainer.confidence.item() == pytest.approx(0.9, abs=0.01)
+    assert trainer.predict().probabilities.mean() == pytest.approx(trainer.confidence.item(), abs=0.01)
+
+
 def test_the_teacher_makes_the_target(make_trainer):
     """It sees the start's own clusters, which the model's q is still unsure of."""
     taught, alone = make_trainer(), make_trainer(lexical_teacher=False)
@@ -197,8 +210,9 @@ def test_the_teacher_makes_the_target(make_trainer):
 def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path):
     model = BertForClustering.from_pretrained(encoder_dir, num_clusters=3, alpha=4)
     model.save_pretrained(tmp_path / "model")
-    trainer = make_trainer(name=tmp_path / "model")
-    trainer._make_start()
+    trainer = make_trainer(name=tmp_path / "model", num_train_epochs=1)
+    trainer.train()
+    assert trainer.repeats is not None and trainer.confidence is None
     assert trainer.model.config.alpha == 4
 
 

@@ -1,0 +1,94 @@
+"""Methods of grouping texts that people use today, each by its own library. Runs in the peers' own environment.
+
+python benchmarks/peer_methods.py METHOD ENCODER texts.json clusters.json NUM_CLUSTERS SEED
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+UMAP_SETTINGS = {"n_neighbors": 15, "n_components": 5, "min_dist": 0.0, "metric": "cosine"}  # BERTopic's
+MIN_CLUSTER_SIZE = 10  # BERTopic's
+
+
+def encode(texts: list[str], encoder: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(encoder).encode(texts)
+
+
+def kmeans(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sklearn.cluster import KMeans
+
+    return KMeans(num_clusters, n_init=10, random_state=seed).fit_predict(encode(texts, encoder)).tolist()
+
+
+def hdbscan_on_umap(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sklearn.cluster import HDBSCAN
+    from umap import UMAP
+
+    reduced = UMAP(**UMAP_SETTINGS, random_state=seed).fit_transform(encode(texts, encoder))
+    return HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, copy=True).fit_predict(reduced).tolist()
+
+
+def fit_bertopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> tuple[Any, list[int], Any]:
+    from bertopic import BERTopic
+    from sentence_transformers import SentenceTransformer
+    from umap import UMAP
+
+    embeddings = encode(texts, encoder)
+    model = BERTopic(
+        embedding_model=SentenceTransformer(encoder),
+        umap_model=UMAP(**UMAP_SETTINGS, random_state=seed),
+        min_topic_size=MIN_CLUSTER_SIZE,
+        nr_topics=num_clusters + 1,  # the outliers count as one
+    )
+    topics, _ = model.fit_transform(texts, embeddings)
+    return model, list(map(int, topics)), embeddings
+
+
+def bertopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    return fit_bertopic(texts, encoder, num_clusters, seed)[1]
+
+
+def bertopic_without_outliers(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    model, topics, embeddings = fit_bertopic(texts, encoder, num_clusters, seed)
+    if -1 in topics:
+        topics = model.reduce_outliers(texts, topics, strategy="embeddings", embeddings=embeddings)
+    return list(map(int, topics))
+
+
+def top2vec(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from top2vec import Top2Vec
+
+    umap_settings = UMAP_SETTINGS | {"random_state": seed}
+    model = Top2Vec(
+        texts,
+        embedding_model="all-MiniLM-L6-v2",  # what is loaded stands in the path
+        embedding_model_path=encoder,
+        min_count=10,
+        umap_args=umap_settings,
+        hdbscan_args={"min_cluster_size": MIN_CLUSTER_SIZE},
+        verbose=False,
+    )
+    reduced = model.get_num_topics() > num_clusters
+    if reduced:
+        model.hierarchical_topic_reduction(num_clusters)
+    return model.get_documents_topics(list(range(len(texts))), reduced=reduced)[0].tolist()
+
+
+PEERS = {
+    "k-means": kmeans,
+    "HDBSCAN on UMAP": hdbscan_on_umap,
+    "BERTopic": bertopic,
+    "BERTopic, outliers reassigned": bertopic_without_outliers,
+    "Top2Vec": top2vec,
+}
+
+
+if __name__ == "__main__":
+    method, encoder, texts, answer, num_clusters, seed = sys.argv[1:]
+    clusters = PEERS[method](json.loads(Path(texts).read_text()), encoder, int(num_clusters), int(seed))
+    Path(answer).write_text(json.dumps(clusters))

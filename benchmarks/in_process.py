@@ -14,7 +14,7 @@ from trainer import ClusteringTrainer
 
 
 def trainer_for(
-    encoder: str, corpus: str, seed: int, label_column: str, output_dir: str | Path, options: list[str]
+    encoder: str, corpus: str, seed: int, label_column: str | None, output_dir: str | Path, options: list[str]
 ) -> tuple[ClusteringTrainer, Documents]:
     """The trainer that the command would make, and its documents.
 
@@ -22,7 +22,7 @@ def trainer_for(
         encoder (`str`): Hub id or folder.
         corpus (`str`): As in `benchmarks.quality`.
         seed (`int`): Seed of all that is random.
-        label_column (`str`): Column of the gold classes.
+        label_column (`str`, *optional*): Column of the gold classes. `None`: they are not needed.
         output_dir (`str` or `Path`): Where the trainer may write.
         options (`list[str]`): More arguments of the command.
     """

@@ -48,8 +48,8 @@ def run(encoder: str, home: str, foreign: list[str], seed: int, options: list[st
         training = known + strangers if case == "mixed" else known
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "texts.json")
-            path.write_text(json.dumps([{"text": text, "label": "-"} for text in training]))
-            trainer, _ = trainer_for(encoder, f"{path}:{num_clusters}", seed, "label", f"{folder}/run", options)
+            path.write_text(json.dumps([{"text": text} for text in training]))
+            trainer, _ = trainer_for(encoder, f"{path}:{num_clusters}", seed, None, f"{folder}/run", options)
             trainer.train()
             scores = trainer.outlier_scores(trainer.predict(others + strangers).embeddings)
         is_foreign = np.arange(len(scores)) >= len(others)

@@ -35,11 +35,12 @@ SETTINGS = {
 
 
 def command_for(
-    encoder: str, corpus: str, seed: int, label_column: str, output_dir: str, options: list[str]
+    encoder: str, corpus: str, seed: int, label_column: str | None, output_dir: str, options: list[str]
 ) -> list[str]:
     """Arguments of the command for one training."""
     file, num_clusters, *sample = corpus.split(":")
-    command = ["--model_name_or_path", encoder, "--train_file", file, "--label_column", label_column]
+    command = ["--model_name_or_path", encoder, "--train_file", file]
+    command += ["--label_column", label_column] if label_column else []
     command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
     command += ["--save_strategy", "no", "--disable_tqdm", "true", *options]
     return command + (["--max_train_samples", *sample] if sample else [])

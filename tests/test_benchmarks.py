@@ -1,11 +1,14 @@
 """The benchmarks' tables: means and spreads of what is known, and runs that are not repeated."""
 
+import csv
 import json
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import ablation, quality
+from benchmarks import ablation, masked_lm, outliers, peers, quality, trust
+from benchmarks.in_process import trainer_for
 
 
 def result(corpus: str, setting: str, seed: int, accuracy: float, **more: float) -> dict:
@@ -59,3 +62,87 @@ def test_a_run_that_is_kept_is_not_repeated(tmp_path, monkeypatch):
     assert [r["corpus"] for r in results] == ["a, 30 texts"] * 2
     kept = json.loads((tmp_path / "a-30-texts-one-two-1.json").read_text())
     assert kept == results[0]
+
+
+def test_outliers_of_peers_are_wrong():
+    classes = np.array(["a", "a", "b", "b", "b"])
+    found = peers.scores(classes, np.array([1, -1, 0, 0, -1]))
+    assert found["accuracy"] == 3 / 5 and found["outliers"] == 2 / 5 and found["num_clusters"] == 2
+    assert 0 < found["nmi"] < 1 and 0 < found["ari"] < 1
+    nothing = peers.scores(classes, np.full(5, -1))
+    assert nothing["accuracy"] == nothing["ari"] == 0 and nothing["num_clusters"] == 0
+
+
+def test_a_peer_is_a_process_whose_time_and_memory_are_its_own():
+    code = "import time; block = bytearray(300 * 2**20); time.sleep(0.5)"
+    seconds, memory = peers.run([sys.executable, "-c", code])
+    assert 0.5 < seconds < 30 and 300 < memory < 500
+    assert 0 < peers.run([sys.executable, "-c", "import time; time.sleep(0.3)"])[1] < 100
+    with pytest.raises(peers.subprocess.CalledProcessError):
+        peers.run([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_table_of_peers():
+    kept = {"corpus": "a", "accuracy": 0.5, "nmi": 0.4, "ari": 0.3, "outliers": 0.25, "seconds": 9.6, "peak_mib": 1500}
+    results = [kept | {"method": "m", "seed": seed, "num_clusters": 7 + seed} for seed in (0, 2)]
+    assert peers.table(results).splitlines()[-1] == (
+        "| a | m | 0.500 ± 0.000 | 0.400 ± 0.000 | 0.300 ± 0.000 | 7 to 9 | 25.0% | 10 | 1,500 |"
+    )
+
+
+def test_purity_by_stability_is_weighted_by_documents():
+    clusters = [
+        {"size": 30, "purity": 1.0, "stability": 1.0, "probability": 0.5},
+        {"size": 10, "purity": 0.6, "stability": 0.97, "probability": 0.7},
+        {"size": 10, "purity": 0.5, "stability": 0.2, "probability": 0.3},
+    ]
+    results = [{"corpus": "a", "clusters": clusters}]
+    stability, probability = trust.purity_table(results).splitlines()[-2:]
+    assert stability == "| stability | 0.500 (1) |  |  |  | 0.900 (2) |"
+    assert probability == "| probability | 0.875 (2) | 0.600 (1) |  |  |  |"
+    assert trust.correlation_table(results).splitlines()[-1] == "| a | 1.000 | 0.500 |"
+
+
+def test_in_process_training_records_what_the_benchmarks_need(corpus, headless_dir, tmp_path):
+    texts, classes = corpus
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "label"], *zip(texts, classes, strict=True)])
+    spec, options = f"{tmp_path / 'a.csv'}:3:80", ["--per_device_train_batch_size", "16", "--use_cpu"]
+
+    trainer, documents = trainer_for(headless_dir, spec, 1, "label", tmp_path / "run", options)
+    assert len(documents) == len(trainer.train_dataset) == 80 and trainer.model.config.num_clusters == 3
+
+    found = trust.run(headless_dir, spec, 1, "label", options)
+    assert found["alphas"][0] != found["alphas"][1] and sum(c["size"] for c in found["clusters"]) == 80
+    assert found["before"]["mean_probability"] != found["after"]["mean_probability"]
+    table = trust.calibration_table([found | {"corpus": "a"}]).splitlines()[-1]
+    assert f"| a | 1 | {found['accuracy']:.3f} | {found['agreement']:.3f} |" in table
+
+    picture = tmp_path / "picture.png"
+    options += ["--num_train_epochs", "2", *masked_lm.LOSSES["clustering loss alone"]]
+    refreshes = masked_lm.run(headless_dir, spec, options, 1, "label", picture)
+    assert [seen["epoch"] for seen in refreshes] == [0, 1, 2] and picture.stat().st_size > 10_000
+    assert all(sum(seen["sizes"]) == 80 for seen in refreshes)
+    assert refreshes[0]["centroid_drift"] == 0 and refreshes[0]["spread"] == 1 and refreshes[2]["centroid_drift"] > 0
+    table = masked_lm.table([{"setting": "s", "losses": "l", "refreshes": refreshes}], [0, 2]).splitlines()
+    assert len(table) == 4 and table[-1].startswith("| s | l | 2 | " + " / ".join(map(str, refreshes[2]["sizes"])))
+
+
+def test_foreign_texts_are_told_from_those_of_the_home_corpus(corpus, headless_dir, tmp_path):
+    (tmp_path / "home.txt").write_text("\n".join(corpus[0]))
+    (tmp_path / "foreign.txt").write_text("\n".join(f"who {number} " * 40 for number in range(30)))
+    options = ["--per_device_train_batch_size", "16", "--use_cpu"]
+    found = outliers.run(headless_dir, f"{tmp_path / 'home.txt'}:3:60", [str(tmp_path / "foreign.txt")], 1, options)
+    assert found["new"]["auc"] > 0.9
+    shares = [found["new"][str(threshold)]["share"] for threshold in outliers.THRESHOLDS]
+    assert shares == sorted(shares, reverse=True) and shares[0] > 0
+    row = outliers.table([{"home": "home", "seed": 1} | found]).splitlines()[-1]
+    assert row.startswith(f"| home | among new texts | 1 | {found['new']['auc']:.3f} |")
+
+
+def test_foreign_texts_come_in_equal_parts(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("\n".join(f"{name} " * 50 for _ in range(9)))
+    files = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
+    drawn = outliers.draw_foreign(files, 7, np.random.default_rng(0))
+    assert [text.split() for text in drawn] == [["a"] * 30] * 4 + [["b"] * 30] * 3

@@ -117,7 +117,7 @@ class ClusteringTrainingArguments(TrainingArguments):
     """
 
     per_device_train_batch_size: int = field(default=64, metadata={"help": "Documents a process and step."})
-    per_device_eval_batch_size: int = field(default=256, metadata={"help": "Documents a process in clean passes."})
+    per_device_eval_batch_size: int = field(default=64, metadata={"help": "Documents a process in clean passes."})
     learning_rate: float = field(default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."})
     num_train_epochs: float = field(default=1.0, metadata={"help": "Passes over the documents, at most."})
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Schedule of both learning rates."})

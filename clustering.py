@@ -11,7 +11,9 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 from modeling_bert_cluster import soft_assignment
-from views import cluster_means, discriminants
+from rows import batches, empty_rows
+from score import draw_sample
+from views import cluster_means, fit_discriminants
 
 
 def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7) -> float:
@@ -38,21 +40,38 @@ def calibrate_alpha(embeddings: torch.Tensor, centroids: torch.Tensor, kernel: s
     return float(np.exp(brentq(surplus, lowest, highest, xtol=1e-5))) if surplus(highest) > 0 else 10_000.0
 
 
-def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int, temperature: float = 0.1) -> np.ndarray:
+def teach(
+    fused: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    temperature: float = 0.1,
+    max_seen: int = 50_000,
+    folder: str | None = None,
+) -> np.ndarray:
     """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: what words make of the clusters.
 
     It is the softmax of cosine / temperature to the clusters' means, in the space of their discriminants.
 
     Args:
         fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space (`views.fuse`).
-        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters.
+        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters; -1 where it has none to teach by.
         num_clusters (`int`): Number of clusters K; an empty one is far from every document.
         temperature (`float`, *optional*, defaults to 0.1): Of the softmax.
+        max_seen (`int`, *optional*, defaults to 50,000): Documents that discriminants and means are made from, at
+            most; beyond them, a sample.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
     """
-    projected = discriminants(fused, clusters)
-    cosines = projected @ normalize(cluster_means(projected, clusters, num_clusters)).T
-    cosines[:, np.bincount(clusters, minlength=num_clusters) == 0] = -1
-    return softmax(cosines / temperature, axis=1).astype(np.float32)
+    seen = np.flatnonzero(clusters >= 0)
+    seen = seen[draw_sample(len(seen), seed=0, size=max_seen)]
+    known, sizes = fused[seen], np.bincount(clusters[seen], minlength=num_clusters)
+    project = fit_discriminants(known, clusters[seen])
+    means = normalize(cluster_means(project(known), clusters[seen], num_clusters))
+    q = empty_rows(len(fused), num_clusters, folder)
+    for part in batches(len(fused)):
+        cosines = project(fused[part]) @ means.T
+        cosines[:, sizes == 0] = -1
+        q[part] = softmax(cosines / temperature, axis=1)
+    return q
 
 
 def emptied_clusters(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> torch.Tensor:
@@ -100,7 +119,9 @@ def cluster_shares(clusters: torch.Tensor, num_clusters: int) -> torch.Tensor:
     return torch.bincount(clusters, minlength=num_clusters) / len(clusters)
 
 
-def target_distribution(q: torch.Tensor, prior: torch.Tensor | None = None) -> torch.Tensor:
+def target_distribution(
+    q: torch.Tensor, prior: torch.Tensor | None = None, out: torch.Tensor | None = None
+) -> torch.Tensor:
     """Sharpened target p of the soft assignments of the whole training set.
 
     p_ij ~ q_ij² pi_j / f_j with f_j = sum_i q_ij, normalised over j. A uniform prior pi gives DEC's target (Xie et
@@ -109,6 +130,7 @@ def target_distribution(q: torch.Tensor, prior: torch.Tensor | None = None) -> t
     Args:
         q (`torch.Tensor` of shape `(num_documents, num_clusters)`): Soft assignments, rows sum to 1.
         prior (`torch.Tensor` of shape `(num_clusters,)`, *optional*): Shares of the clusters. `None`: uniform.
+        out (`torch.Tensor` of shape `(num_documents, num_clusters)`, *optional*): Where to put p; q itself will do.
 
     Returns:
         `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1.
@@ -118,10 +140,12 @@ def target_distribution(q: torch.Tensor, prior: torch.Tensor | None = None) -> t
         tensor([[0.9143, 0.0857],
                 [0.2286, 0.7714]])
     """
-    weight = q.square() / q.sum(dim=0)
-    if prior is not None:
-        weight = weight * prior
-    return weight / weight.sum(dim=1, keepdim=True)
+    factor = (1.0 if prior is None else prior) / q.sum(dim=0)
+    p = torch.empty_like(q) if out is None else out
+    for part in batches(len(q)):
+        weight = q[part].square() * factor
+        p[part] = weight / weight.sum(dim=1, keepdim=True)
+    return p
 
 
 def changed_fraction(before: torch.Tensor, after: torch.Tensor) -> float:

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from data import document_lengths, prepare_dataset
 from publishing import PublishingTrainer
+from rows import batches, empty_rows
 
 
 class ClusterPrediction(NamedTuple):
@@ -64,7 +65,7 @@ class ClusterPredictor(PublishingTrainer):
         """
         order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
         loader = self.get_test_dataloader(dataset.select(order))
-        embeddings = np.empty((len(dataset), self.model.config.hidden_size), dtype=np.float32)
+        embeddings = empty_rows(len(dataset), self.model.config.hidden_size, self.args.output_dir)
         self.model.eval()
         done = 0
         for batch in tqdm(loader, desc="Encoding", disable=not self._shows_progress):
@@ -76,10 +77,16 @@ class ClusterPredictor(PublishingTrainer):
         return embeddings
 
     @torch.no_grad()
-    def assign(self, embeddings: np.ndarray, batch_size: int = 65536) -> torch.Tensor:
-        """Soft assignments q of embeddings under the present centroids, `(num_documents, num_clusters)`."""
-        parts = torch.from_numpy(embeddings).split(batch_size)
-        return torch.cat([self.model.cluster_head(part.to(self.args.device)).exp() for part in parts])
+    def assign(self, embeddings: np.ndarray) -> torch.Tensor:
+        """Soft assignments q of embeddings under the present centroids, `(num_documents, num_clusters)`, not on a GPU.
+
+        Beyond 256 MiB they lie on disk.
+        """
+        q = empty_rows(len(embeddings), self.model.config.num_clusters, self.args.output_dir)
+        for part in batches(len(embeddings)):
+            log_q = self.model.cluster_head(torch.from_numpy(embeddings[part]).to(self.args.device))
+            q[part] = log_q.exp().cpu().numpy()
+        return torch.from_numpy(q)
 
     def predict(self, test_dataset: Dataset | list[str] | None = None) -> ClusterPrediction:
         """Cluster documents with the model as it stands.
@@ -97,7 +104,7 @@ class ClusterPredictor(PublishingTrainer):
             embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
         else:
             embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
-        return ClusterPrediction(self.assign(embeddings).cpu().numpy(), None, {}, embeddings)
+        return ClusterPrediction(self.assign(embeddings).numpy(), None, {}, embeddings)
 
     def note_distances(self, embeddings: np.ndarray) -> None:
         """Keep in the config how far the training documents lie from their centroids."""

@@ -14,6 +14,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
+from rows import batches
+from views import few_kinds
+
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +32,8 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
         seed (`int`): Seed of the projection.
         max_tsne (`int`, *optional*, defaults to 5000): Documents that t-SNE sees, at most.
     """
-    embeddings = normalize(embeddings.astype(np.float64))
-    if len(np.unique(embeddings, axis=0)) < 5:  # too few for neighbourhoods
+    if few_kinds(embeddings, 5) is not None:  # too few for neighbourhoods
+        embeddings = normalize(embeddings.astype(np.float64))
         left, lengths, _ = np.linalg.svd(embeddings - embeddings.mean(axis=0), full_matrices=False)
         positions = (left * lengths)[:, :2]
         return to_extent(np.pad(positions, ((0, 0), (0, 2 - positions.shape[1]))))
@@ -39,14 +42,17 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
         logger.info("Map of %d documents: UMAP.", len(embeddings))
         reducer = umap(min(15, len(embeddings) - 1), metric="cosine", init="pca", random_state=seed, n_jobs=1)
         return to_extent(reducer.fit_transform(embeddings).astype(np.float64))
-    components = PCA(min(MAX_COMPONENTS, *embeddings.shape), random_state=seed).fit_transform(embeddings)
-    if len(embeddings) <= max_tsne:
-        logger.info("Map of %d documents: t-SNE (umap-learn is not installed).", len(embeddings))
-        return to_extent(project_by_tsne(components, seed))
-    logger.info("Map of %d documents: t-SNE of %d of them (umap-learn is not installed).", len(embeddings), max_tsne)
     generator = np.random.default_rng(seed)
-    sample = np.sort(generator.choice(len(embeddings), max_tsne, replace=False))
-    positions = to_extent(project_by_tsne(components[sample], seed))
+    sample = np.sort(generator.choice(len(embeddings), min(max_tsne, len(embeddings)), replace=False))
+    seen = "" if len(sample) == len(embeddings) else f" of {max_tsne} of them"
+    logger.info("Map of %d documents: t-SNE%s (umap-learn is not installed).", len(embeddings), seen)
+    analysis = PCA(min(MAX_COMPONENTS, len(sample), embeddings.shape[1]), random_state=seed)
+    components = analysis.fit_transform(normalize(embeddings[sample].astype(np.float64)))
+    positions = to_extent(project_by_tsne(components, seed))
+    if len(sample) == len(embeddings):
+        return positions
+    parts = [analysis.transform(normalize(embeddings[part].astype(np.float64))) for part in batches(len(embeddings))]
+    components = np.concatenate(parts).astype(np.float32)
     return place_among_neighbors(components, sample, positions, generator)
 
 

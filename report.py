@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from documents import Documents
+from rows import batches
 
 
 @contextmanager
@@ -111,7 +112,8 @@ def nearest_documents(
     Returns:
         A list of rows for each cluster, nearest first; empty for an empty cluster.
     """
-    distances = np.linalg.norm(embeddings - centroids[clusters], axis=1)
+    parts = (embeddings[part] - centroids[clusters[part]] for part in batches(len(embeddings)))
+    distances = np.concatenate([np.linalg.norm(part, axis=1) for part in parts])
     nearest: list[dict[int, set[str]]] = [{} for _ in centroids]
     for row in np.argsort(distances, kind="stable").tolist():
         chosen = nearest[clusters[row]]

@@ -12,8 +12,8 @@ from tqdm.auto import trange
 
 from metrics import clustering_accuracy
 from score import ClusterScore, draw_sample
-from start import anneal_and_refine, even_score, few_kinds, over_cluster, refine, split_and_merge
-from views import fuse, membership
+from start import anneal_and_refine, even_score, over_cluster, refine, split_and_merge
+from views import few_kinds, fuse, membership
 
 
 def repeat_start(

@@ -19,8 +19,9 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
 
-from score import ClusterScore, evenness
-from views import cluster_means, discriminants, fuse
+from rows import batches
+from score import ClusterScore, draw_sample, evenness
+from views import cluster_means, few_kinds, fit_discriminants, fuse
 
 
 class Start(NamedTuple):
@@ -42,6 +43,8 @@ def kmeans(
 ) -> np.ndarray:
     """Best of several k-means runs, `(num_documents,)`: `KMeans(n_init=num_restarts, random_state=seed)` with a bar.
 
+    Beyond 50,000 documents it is that of a sample, and the others go to the nearest centroid.
+
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
         num_clusters (`int`): Number of clusters K, at most the number of distinct embeddings.
@@ -55,12 +58,13 @@ def kmeans(
         True
     """
     random_state = np.random.RandomState(seed)  # noqa: NPY002 (scikit-learn takes no Generator)
-    best = None
+    best, seen = None, embeddings[draw_sample(len(embeddings), seed, 50_000)]
     for _ in trange(num_restarts, desc="k-means", disable=not progress):
-        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(embeddings)
+        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
         if best is None or run.inertia_ < best.inertia_:
             best = run
-    return best.labels_.astype(np.int64)
+    labels = [best.predict(embeddings[part]) for part in batches(len(embeddings))]
+    return (best.labels_ if len(seen) == len(embeddings) else np.concatenate(labels)).astype(np.int64)
 
 
 def anneal(
@@ -97,7 +101,7 @@ def refine(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_
         num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a cluster is not taken.
     """
     for _ in range(num_rounds):
-        projected = discriminants(embeddings, clusters)
+        projected = fit_discriminants(embeddings, clusters)(embeddings)
         means = cluster_means(projected, clusters, num_clusters)
         refined = KMeans(num_clusters, init=means, n_init=1).fit_predict(projected)
         if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
@@ -254,16 +258,6 @@ def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03
     of equal classes.
     """
     return 2 - over_clustered < (1 - margin) * (2 - annealed)
-
-
-def few_kinds(fused: np.ndarray, num_clusters: int) -> np.ndarray | None:
-    """Number of each document's kind where there are fewer distinct ones than clusters, `(num_documents,)`."""
-    kinds: dict[bytes, int] = {}
-    for row in fused:
-        kinds.setdefault(row.tobytes(), len(kinds))
-        if len(kinds) == num_clusters:
-            return None
-    return np.array([kinds[row.tobytes()] for row in fused])
 
 
 def find_start(

@@ -43,6 +43,7 @@ from guard import Guard
 from num_clusters import estimate_num_clusters
 from prediction import ClusterPredictor
 from readable_log import use_readable_log
+from rows import MAX_IN_MEMORY
 from score import ClusterScore, draw_sample
 from stability import agreement, repeat_start
 from start import find_start, kmeans
@@ -63,6 +64,7 @@ STATE = (
     "fused",
     "num_clusters_scores",
 )
+MAX_STARTING = 20_000  # documents the start is made of
 GUARD_NAME = "guard.safetensors"
 
 
@@ -162,7 +164,7 @@ class ClusteringTrainer(ClusterPredictor):
         if self.guard.judged_step != self.state.global_step:
             self.refresh()
         if self.args.keep_best and self.guard.kept_step != self.state.global_step:
-            self.clusters = self.guard.restore(self.model).to(self.args.device)
+            self.clusters = self.guard.restore(self.model)
             self.embeddings = None
         self.embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
         self.note_distances(self.embeddings)
@@ -173,7 +175,8 @@ class ClusteringTrainer(ClusterPredictor):
 
     def _make_start(self) -> None:
         embeddings, lexical, seed = self.encode(self.train_dataset), self._lexical_view(), self.args.seed
-        self.fused = torch.from_numpy(fuse(embeddings, lexical, 1.0)) if self.args.lexical_teacher else None
+        fused = fuse(embeddings, lexical, 1.0, self.args.output_dir)
+        self.fused = torch.from_numpy(fused) if self.args.lexical_teacher else None
         sample = draw_sample(len(embeddings), seed)
         score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
         keeps_clusters = self.args.init is None and self.model.has_clusters
@@ -185,16 +188,16 @@ class ClusteringTrainer(ClusterPredictor):
         if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
             clusters[:] = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
             if not keeps_clusters and self.args.init != "kmeans":
-                clusters[1] = self._find_start(embeddings, lexical, score)
-        self.kmeans_clusters, self.start_clusters = broadcast(torch.from_numpy(clusters).to(self.args.device))
+                clusters[1] = self._find_start(embeddings, lexical, fused, score)
+        self.kmeans_clusters, self.start_clusters = broadcast(torch.from_numpy(clusters).to(self.args.device)).cpu()
         if not keeps_clusters:
-            means = cluster_means(embeddings, self.start_clusters.cpu().numpy(), num_clusters)
+            means = cluster_means(embeddings, self.start_clusters.numpy(), num_clusters)
             head.centroids.data.copy_(torch.from_numpy(means))
         if config.alpha is None:
             self._fit_alpha(embeddings)
             agreed = torch.zeros(1)
             if self.repeats is not None:  # on the main process
-                agreed[0] = agreement(self.start_clusters.cpu().numpy(), self.repeats.numpy())
+                agreed[0] = agreement(self.start_clusters.numpy(), self.repeats.numpy())
             self.confidence = broadcast(agreed.to(self.args.device))
         q = self.assign(embeddings)
         if keeps_clusters:
@@ -206,18 +209,34 @@ class ClusteringTrainer(ClusterPredictor):
 
     def _fit_alpha(self, embeddings: np.ndarray, **kwargs: Any) -> None:
         config, centroids = self.model.config, self.model.cluster_head.centroids.detach().cpu()
-        config.alpha = calibrate_alpha(torch.from_numpy(embeddings), centroids, config.kernel, **kwargs)
+        seen = torch.from_numpy(embeddings[draw_sample(len(embeddings), self.args.seed, 50_000)])
+        config.alpha = calibrate_alpha(seen, centroids, config.kernel, **kwargs)
         logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
 
-    def _find_start(self, embeddings: np.ndarray, lexical: np.ndarray, score: ClusterScore) -> np.ndarray:
-        """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back."""
+    def _find_start(
+        self, embeddings: np.ndarray, lexical: np.ndarray, fused: np.ndarray, score: ClusterScore
+    ) -> np.ndarray:
+        """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back.
+
+        Beyond 20,000 documents it is that of a sample, and the others go where the sample's discriminants say.
+        """
         num_clusters, seed, progress = self.model.config.num_clusters, self.args.seed, self._shows_progress
-        start = find_start(embeddings, lexical, num_clusters, seed, score, progress=progress)
+        sample = draw_sample(len(embeddings), seed, MAX_STARTING)
+        seen, words = embeddings[sample], lexical[sample]
+        if len(sample) < len(embeddings):
+            judged = draw_sample(len(sample), seed)
+            score = ClusterScore(judged, fuse(seen[judged], words[judged]))
+        start = find_start(seen, words, num_clusters, seed, score, progress=progress)
         scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
         logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
         repeats = repeat_start(embeddings, lexical, start.name, num_clusters, seed, progress=progress)
         self.repeats = torch.from_numpy(repeats)
-        return start.clusters
+        clusters = np.full(len(embeddings), -1)
+        if len(sample) < len(clusters):
+            clusters[sample] = start.clusters
+            clusters = teach(fused, clusters, num_clusters, folder=self.args.output_dir).argmax(axis=1)
+        clusters[sample] = start.clusters
+        return clusters
 
     def _find_num_clusters(self, embeddings: np.ndarray, lexical: np.ndarray) -> None:
         """Give the model as many clusters as the documents seem to hold."""
@@ -246,13 +265,14 @@ class ClusteringTrainer(ClusterPredictor):
         q = self.assign(self.embeddings)
         if self.args.keep_best and self._revive_emptied(q.argmax(dim=1)):
             q = self.assign(self.embeddings)
+        mean_probability = q.max(dim=1).values.mean().item()
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
         sizes, changed = torch.bincount(self.clusters, minlength=q.shape[1]), changed_fraction(before, self.clusters)
         self.log(
             {
                 "changed": changed,
-                "mean_probability": q.max(dim=1).values.mean().item(),
+                "mean_probability": mean_probability,
                 "smallest_cluster": sizes.min().item(),
                 "largest_cluster": sizes.max().item(),
                 "cluster_score": score,
@@ -270,17 +290,22 @@ class ClusteringTrainer(ClusterPredictor):
         num_clusters = self.model.config.num_clusters
         emptied = emptied_clusters(self.clusters, clusters, num_clusters)
         if len(emptied):
-            means = cluster_means(self.embeddings, self.clusters.cpu().numpy(), num_clusters)
+            means = cluster_means(self.embeddings, self.clusters.numpy(), num_clusters)
             self.model.cluster_head.centroids[emptied] = torch.from_numpy(means).to(self.args.device)[emptied]
             logger.info("Clusters that had lost all their documents and got them back: %d.", len(emptied))
         return len(emptied) > 0
 
     def _set_targets(self, q: torch.Tensor, clusters: torch.Tensor) -> None:
-        """The p table, from q or, where there is a teacher, from what it makes of `clusters`."""
+        """The p table, in the place of q or, where there is a teacher, of what it makes of `clusters`."""
         self.clusters = q.argmax(dim=1)
         if self.args.lexical_teacher:
-            q = torch.from_numpy(teach(self.fused.cpu().numpy(), clusters.cpu().numpy(), q.shape[1])).to(q.device)
-        self.targets = target_distribution(q, self.prior)
+            taught = teach(self.fused.numpy(), clusters.numpy(), q.shape[1], folder=self.args.output_dir)
+            q = torch.from_numpy(taught)
+        self._keep_targets(target_distribution(q, self.prior, out=q))
+
+    def _keep_targets(self, targets: torch.Tensor) -> None:
+        """Beside the model; on the CPU, or on disk, where they are large."""
+        self.targets = targets.to(self.args.device) if targets.nbytes <= MAX_IN_MEMORY else targets
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
@@ -318,7 +343,8 @@ class ClusteringTrainer(ClusterPredictor):
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
         num_processes = self.accelerator.num_processes  # which average their gradients
         mlm_loss = outputs.mlm_loss * (num_processes if self.args.average_tokens_across_devices else 1)
-        divergence = F.kl_div(outputs.logits, self.targets[index], reduction="sum")
+        p = self.targets[index.to(self.targets.device)].to(index.device)
+        divergence = F.kl_div(outputs.logits, p, reduction="sum")
         clustering_loss = divergence / self._documents_in_update * num_processes
         for name, part in (("mlm_loss", mlm_loss), ("clustering_loss", clustering_loss)):
             self._loss_parts[name] = self._loss_parts.get(name, 0) + part.detach()
@@ -361,8 +387,9 @@ class ClusteringTrainer(ClusterPredictor):
 
     def _load_clustering_state(self, checkpoint: str) -> None:
         check_documents(checkpoint, len(self.train_dataset))
-        state = load_file(os.path.join(checkpoint, STATE_NAME), device=str(self.args.device))
+        state = load_file(os.path.join(checkpoint, STATE_NAME))
         self.model.config.alpha = state.pop("alpha").item()
+        self._keep_targets(state.pop("targets"))
         for name, tensor in state.items():
             setattr(self, name, tensor)
         self.guard = Guard.load(os.path.join(checkpoint, GUARD_NAME))

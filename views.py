@@ -1,6 +1,7 @@
 """The spaces in which texts are seen: embeddings beside words, and the directions that part clusters."""
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
+
+from rows import batches, empty_rows
 
 
 def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
@@ -40,7 +43,9 @@ def lexical_view(documents: list[list[int]], seed: int, num_components: int = 10
     return normalize(TruncatedSVD(num_components, random_state=seed).fit_transform(weights)).astype(np.float32)
 
 
-def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.5) -> np.ndarray:
+def fuse(
+    embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.5, folder: str | None = None
+) -> np.ndarray:
     """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size + num_components)`.
 
     Args:
@@ -48,8 +53,22 @@ def fuse(embeddings: np.ndarray, lexical: np.ndarray, lexical_weight: float = 0.
         lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of unit length.
         lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the embedding's 1. For
             distances half the length does best; discriminants, which weigh for themselves, take more.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
     """
-    return normalize(np.hstack([normalize(embeddings), lexical_weight * lexical])).astype(np.float32)
+    fused = empty_rows(len(embeddings), embeddings.shape[1] + lexical.shape[1], folder)
+    for part in batches(len(embeddings)):
+        fused[part] = normalize(np.hstack([normalize(embeddings[part]), lexical_weight * lexical[part]]))
+    return fused
+
+
+def few_kinds(fused: np.ndarray, num_clusters: int) -> np.ndarray | None:
+    """Number of each document's kind where there are fewer distinct ones than clusters, `(num_documents,)`."""
+    kinds: dict[bytes, int] = {}
+    for row in fused:
+        kinds.setdefault(row.tobytes(), len(kinds))
+        if len(kinds) == num_clusters:
+            return None
+    return np.array([kinds[row.tobytes()] for row in fused])
 
 
 def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
@@ -61,7 +80,8 @@ def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: in
                [0., 3.]])
     """
     sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
-    return (membership(clusters, num_clusters) @ embeddings / sizes[:, None]).astype(embeddings.dtype)
+    sums = sum(membership(clusters[part], num_clusters) @ embeddings[part] for part in batches(len(embeddings)))
+    return (sums / sizes[:, None]).astype(embeddings.dtype)
 
 
 def membership(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
@@ -69,7 +89,9 @@ def membership(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
     return csr_matrix((np.ones(len(clusters)), (clusters, np.arange(len(clusters)))), (num_clusters, len(clusters)))
 
 
-def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4) -> np.ndarray:
+def fit_discriminants(
+    embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4
+) -> Callable[[np.ndarray], np.ndarray]:
     """Directions that part the clusters best: shrunken linear discriminant analysis, seen from the middle.
 
     Args:
@@ -78,17 +100,18 @@ def discriminants(embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float
         shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a sphere.
 
     Returns:
-        `np.ndarray` with a unit row for each document: directions from the mean of the clusters' means. Where all
-        documents are in one cluster, or no cluster has any spread, they are those of the embeddings.
+        A function of embeddings, these or others, that gives each a unit row: the direction from the mean of the
+        clusters' means. Where all documents are in one cluster, or no cluster has any spread, it is the embedding's.
     """
     names, clusters = np.unique(clusters, return_inverse=True)
     if len(names) in (1, len(clusters)):
-        return normalize(embeddings)
+        return normalize
     analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Only one sample")  # a cluster of one has no spread, as it should be
         try:
-            projected = analysis.fit(embeddings, clusters).transform(embeddings)
+            analysis.fit(embeddings, clusters)
         except np.linalg.LinAlgError:  # no spread within any cluster
-            return normalize(embeddings)
-    return normalize(projected - cluster_means(projected, clusters, len(names)).mean(axis=0))
+            return normalize
+    middle = cluster_means(analysis.transform(embeddings), clusters, len(names)).mean(axis=0)
+    return lambda embeddings: normalize(analysis.transform(embeddings) - middle)

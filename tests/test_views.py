@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import make_groups
 
-from views import cluster_means, discriminants, fuse, lexical_view
+from views import cluster_means, fit_discriminants, fuse, lexical_view
 
 
 def test_cluster_means_of_an_empty_cluster_are_zero():
@@ -38,7 +38,7 @@ def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of
     embeddings, groups = make_groups([40, 40, 1], spread=0.4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        projected = discriminants(embeddings, groups)
+        projected = fit_discriminants(embeddings, groups)(embeddings)
     np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, rtol=1e-5)
 
     def apart(points: np.ndarray) -> float:
@@ -51,4 +51,4 @@ def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of
 @pytest.mark.parametrize("clusters", [[0, 0, 0], [0, 1, 2]])
 def test_discriminants_of_one_cluster_or_of_clusters_of_one_are_the_embeddings(clusters):
     embeddings = np.eye(3, 5, dtype=np.float32)
-    np.testing.assert_array_equal(discriminants(embeddings, np.array(clusters)), embeddings)
+    np.testing.assert_array_equal(fit_discriminants(embeddings, np.array(clusters))(embeddings), embeddings)

@@ -1,0 +1,29 @@
+"""Arrays with a row a document: gone through in batches, and on disk where they are large."""
+
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+
+BATCH_SIZE = 65_536
+MAX_IN_MEMORY = 2**28  # bytes
+
+
+def batches(num_rows: int) -> Iterator[slice]:
+    """The rows of an array, some tens of thousands at a time."""
+    return gen_batches(num_rows, BATCH_SIZE)
+
+
+def empty_rows(num_rows: int, num_columns: int, folder: str | None = None) -> np.ndarray:
+    """An array to be filled, float32; beyond 256 MiB it lies in a file that is gone when the array is.
+
+    Args:
+        num_rows, num_columns (`int`): Its shape.
+        folder (`str`, *optional*): Where the file may lie. `None`: where temporary files do, which may be memory.
+    """
+    if 4 * num_rows * num_columns <= MAX_IN_MEMORY:
+        return np.empty((num_rows, num_columns), dtype=np.float32)
+    with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=(num_rows, num_columns))

@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from documents import Documents
-from metrics import silhouettes
 from projection import cluster_positions
 from report import nearest_documents
-from score import draw_sample
+from score import draw_sample, silhouettes
 
 
 @dataclass
@@ -95,5 +95,5 @@ class Findings:
         """Mean cosine silhouette of each cluster's documents, of 20,000 at most, `(num_clusters,)`; 0 for none."""
         sample = draw_sample(len(self.clusters), seed=0, size=20_000)
         clusters, num_clusters = self.clusters[sample], len(self.centroids)
-        values = silhouettes(self.embeddings[sample], clusters)
+        values = silhouettes(normalize(self.embeddings[sample]), clusters)
         return np.bincount(clusters, values, num_clusters) / np.bincount(clusters, minlength=num_clusters).clip(min=1)

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.preprocessing import normalize
 
 
 def clustering_accuracy(classes: np.ndarray, clusters: np.ndarray) -> float:
@@ -107,32 +106,3 @@ def internal_scores(
         "smallest_cluster": int(sizes.min()),
         "largest_cluster": int(sizes.max()),
     }
-
-
-def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Cosine silhouette of each document, `(num_documents,)`, between -1 and 1 (Rousseeuw 1987); 0 for one alone.
-
-    The mean cosine distance of a document to those of a cluster is one minus its product with the mean of their
-    directions, so no distance between two documents is needed.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
-
-    Example:
-        >>> silhouettes(np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
-        array([1., 1., 0.])
-    """
-    names, clusters = np.unique(clusters, return_inverse=True)
-    if len(names) < 2:
-        return np.zeros(len(clusters))
-    directions = normalize(embeddings.astype(np.float64))
-    members = np.eye(len(names))[clusters]  # (num_documents, num_clusters)
-    sizes, rows = members.sum(axis=0), np.arange(len(clusters))
-    distances = 1 - directions @ (members.T @ directions / sizes[:, None]).T
-    others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
-    within = distances[rows, clusters] * sizes[clusters] / np.maximum(others, 1)
-    distances[rows, clusters] = np.inf
-    nearest = distances.min(axis=1)
-    larger = np.maximum(np.maximum(within, nearest), 1e-12)
-    return np.where(others > 0, (nearest - within) / larger, 0.0)

@@ -64,6 +64,8 @@ def write_results(
         Lines for a person to read; none on other processes than the main one.
     """
     prediction, args = trainer.predict(), trainer.args
+    if args.merge:
+        trainer.note_distances(prediction.embeddings)
     if not trainer.is_world_process_zero():
         return []
     metrics |= score_clusters(trainer, documents, prediction)
@@ -72,24 +74,20 @@ def write_results(
         name_clusters(trainer.model.config, keywords, anew=args.do_train and args.init is not None)
     findings = gather_findings(trainer, documents, data_args, prediction, keywords, metrics, origin)
     metrics["cluster_probability"] = findings.mean_probabilities.tolist()
-    if args.merge:
-        trainer.note_distances(prediction.embeddings)
     assigned = mark_outliers(trainer, prediction, data_args.outlier_threshold)
+    if data_args.outlier_threshold is not None:
+        metrics["outliers"] = int((assigned == OUTLIER).sum())
     describe_in_card(trainer, findings, data_args)
     write_files(Path(args.output_dir), findings, assigned)
     if data_args.save_embeddings:
-        with replacing(Path(args.output_dir, "results", "embeddings.npy"), "wb") as file:
-            np.save(file, prediction.embeddings)
+        write_embeddings(Path(args.output_dir, "results", "embeddings.npy"), prediction.embeddings)
     if args.do_report:
         origin.copy_history(args.output_dir)
     about = (findings.clusters, findings.nearest, findings.texts, findings.labels)
     lines = [*cluster_table(*about, findings.mean_probabilities, findings.stabilities)]
     if numbers is not None:
-        known = numbers >= 0
-        kept = int((numbers == findings.clusters)[known].sum())
-        lines.append(f"{kept:,} of {known.sum():,} documents are in the cluster they were in, merged or not.")
+        lines.append(kept_after_merge(numbers, findings.clusters))
     if data_args.outlier_threshold is not None:
-        metrics["outliers"] = int((assigned == OUTLIER).sum())
         lines.append(f"{metrics['outliers']:,} of {len(assigned):,} documents belong nowhere: cluster -1 in the CSV.")
     return [*lines, *score_table(metrics), f"Report: {Path(args.output_dir, 'results', 'report.html')}"]
 
@@ -156,6 +154,18 @@ def write_files(output_dir: Path, findings: Findings, assigned: np.ndarray) -> N
     if scores := findings.metrics.get(SCORES_OF_K):
         draw_scores(results / "num_clusters.png", {int(k): score for k, score in scores.items()}, len(findings.labels))
     write_report(results / "report.html", findings)
+
+
+def kept_after_merge(before: np.ndarray, after: np.ndarray) -> str:
+    """How many documents are in their cluster still; both `(num_usable,)`, under the new numbers."""
+    known = before >= 0
+    kept = int((before == after)[known].sum())
+    return f"{kept:,} of {known.sum():,} documents are in the cluster they were in, merged or not."
+
+
+def write_embeddings(path: Path, embeddings: np.ndarray) -> None:
+    with replacing(path, "wb") as file:
+        np.save(file, embeddings)
 
 
 def mark_outliers(trainer: ClusteringTrainer, prediction: ClusterPrediction, threshold: float | None) -> np.ndarray:

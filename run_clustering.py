@@ -184,7 +184,7 @@ def set_up(training_args: ClusteringTrainingArguments) -> None:
     """Seed what is random; log what happens on the main process, and warnings alone of the libraries."""
     set_seed(training_args.seed)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    names = "trainer callbacks readable_log guard warmup projection merging modeling_bert_cluster"
+    names = "trainer starting callbacks readable_log guard warmup projection merging modeling_bert_cluster"
     for name in names.split():
         logging.getLogger(name).setLevel(logging.INFO if training_args.should_log else logging.ERROR)
     transformers_logging.set_verbosity(training_args.get_process_log_level())

@@ -12,6 +12,33 @@ def draw_sample(num_documents: int, seed: int, size: int = 5000) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(num_documents, min(size, num_documents), replace=False))
 
 
+def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Cosine silhouette of each document, `(num_documents,)`, between -1 and 1 (Rousseeuw 1987); 0 for one alone.
+
+    The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean, so no
+    distance between two documents is needed.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings of unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+
+    Example:
+        >>> silhouettes(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
+        array([1., 1., 0.])
+    """
+    names, clusters = np.unique(clusters, return_inverse=True)
+    if len(names) < 2:
+        return np.zeros(len(clusters))
+    rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
+    distances = 1 - embeddings @ cluster_means(embeddings, clusters, len(names)).T
+    others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
+    within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
+    distances[rows, clusters] = np.inf
+    nearest = distances.min(axis=1)
+    larger = np.maximum(np.maximum(nearest, within), 1e-12)
+    return np.where(others > 0, (nearest - within) / larger, 0.0)
+
+
 class ClusterScore:
     """How well clusters hold together, without gold classes: modularity plus silhouette.
 
@@ -39,18 +66,8 @@ class ClusterScore:
         return self.modularity(clusters) + self.silhouette(clusters)
 
     def silhouette(self, clusters: np.ndarray) -> float:
-        """What `silhouette_score` gives with the cosine metric, without the distances between documents.
-
-        The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with their mean.
-        """
-        _, clusters = np.unique(clusters[self.sample], return_inverse=True)
-        rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
-        distances = 1 - self.embeddings @ cluster_means(self.embeddings, clusters, len(sizes)).T
-        others = sizes[clusters] - 1  # of its own cluster, where the document itself lies at no distance
-        within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
-        distances[rows, clusters] = np.inf
-        nearest = distances.min(axis=1)
-        return float(np.where(others > 0, (nearest - within) / np.maximum(nearest, within), 0).mean())
+        """Mean cosine silhouette (Rousseeuw 1987), as `silhouette_score` gives it."""
+        return float(silhouettes(self.embeddings, clusters[self.sample]).mean())
 
     def modularity(self, clusters: np.ndarray) -> float:
         _, clusters = np.unique(clusters[self.sample], return_inverse=True)

@@ -17,10 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from accelerate.utils import broadcast
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Sampler
@@ -30,24 +28,13 @@ from transformers.trainer_utils import TrainOutput
 from arguments import ClusteringTrainingArguments
 from callbacks import RefreshTargets
 from checkpoints import STATE_NAME, check_documents, find_last_checkpoint
-from clustering import (
-    calibrate_alpha,
-    changed_fraction,
-    cluster_shares,
-    emptied_clusters,
-    target_distribution,
-    teach,
-)
+from clustering import changed_fraction, cluster_shares, emptied_clusters, target_distribution, teach
 from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
 from guard import Guard
-from num_clusters import estimate_num_clusters
-from prediction import ClusterPredictor
 from readable_log import use_readable_log
 from rows import MAX_IN_MEMORY
-from score import ClusterScore, draw_sample
-from stability import agreement, repeat_start
-from start import find_start, kmeans
-from views import cluster_means, fuse, lexical_view
+from starting import StartingTrainer
+from views import cluster_means
 from warmup import warm_up_mlm_head
 
 
@@ -64,11 +51,10 @@ STATE = (
     "fused",
     "num_clusters_scores",
 )
-MAX_STARTING = 20_000  # documents the start is made of
 GUARD_NAME = "guard.safetensors"
 
 
-class ClusteringTrainer(ClusterPredictor):
+class ClusteringTrainer(StartingTrainer):
     """Fine-tunes a `BertForClustering` on unlabelled texts.
 
     Example (`texts` is a list of strings):
@@ -119,11 +105,6 @@ class ClusteringTrainer(ClusterPredictor):
         self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
-        self.kmeans_clusters = None  # (num_documents,), of plain k-means on the embeddings before training
-        self.start_clusters = None  # (num_documents,), that training set out from
-        self.num_clusters_scores = None  # (num_tried, 2), K and its score, where K was looked for
-        self.repeats = None  # (num_repeats, num_documents), the automatic start made again from samples
-        self.confidence = None  # (1,), what they agree with the start in, where alpha is fitted; 0: not known
         self.prior = None  # (num_clusters,)
         self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
         self.guard = None  # keeps the weights to end with
@@ -174,90 +155,13 @@ class ClusteringTrainer(ClusterPredictor):
         return output
 
     def _make_start(self) -> None:
-        embeddings, lexical, seed = self.encode(self.train_dataset), self._lexical_view(), self.args.seed
-        fused = fuse(embeddings, lexical, 1.0, self.args.output_dir)
+        q, fused, score = self.start()
+        num_clusters = self.model.config.num_clusters
         self.fused = torch.from_numpy(fused) if self.args.lexical_teacher else None
-        sample = draw_sample(len(embeddings), seed)
-        score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
-        keeps_clusters = self.args.init is None and self.model.has_clusters
-        if self.args.max_clusters is not None and not keeps_clusters:
-            self._find_num_clusters(embeddings, lexical)
-        config, head = self.model.config, self.model.cluster_head
-        num_clusters = config.num_clusters
-        clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
-        if self.is_world_process_zero():  # the others, led elsewhere by rounding, take what it found
-            clusters[:] = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
-            if not keeps_clusters and self.args.init != "kmeans":
-                clusters[1] = self._find_start(embeddings, lexical, fused, score)
-        self.kmeans_clusters, self.start_clusters = broadcast(torch.from_numpy(clusters).to(self.args.device)).cpu()
-        if not keeps_clusters:
-            means = cluster_means(embeddings, self.start_clusters.numpy(), num_clusters)
-            head.centroids.data.copy_(torch.from_numpy(means))
-        if config.alpha is None:
-            self._fit_alpha(embeddings)
-            agreed = torch.zeros(1)
-            if self.repeats is not None:  # on the main process
-                agreed[0] = agreement(self.start_clusters.numpy(), self.repeats.numpy())
-            self.confidence = broadcast(agreed.to(self.args.device))
-        q = self.assign(embeddings)
-        if keeps_clusters:
-            self.start_clusters = q.argmax(dim=1)
         self.prior = cluster_shares(self.start_clusters, num_clusters) if self.args.size_prior == "start" else None
         self._set_targets(q, self.start_clusters)
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
-
-    def _fit_alpha(self, embeddings: np.ndarray, **kwargs: Any) -> None:
-        config, centroids = self.model.config, self.model.cluster_head.centroids.detach().cpu()
-        seen = torch.from_numpy(embeddings[draw_sample(len(embeddings), self.args.seed, 50_000)])
-        config.alpha = calibrate_alpha(seen, centroids, config.kernel, **kwargs)
-        logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
-
-    def _find_start(
-        self, embeddings: np.ndarray, lexical: np.ndarray, fused: np.ndarray, score: ClusterScore
-    ) -> np.ndarray:
-        """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back.
-
-        Beyond 20,000 documents it is that of a sample, and the others go where the sample's discriminants say.
-        """
-        num_clusters, seed, progress = self.model.config.num_clusters, self.args.seed, self._shows_progress
-        sample = draw_sample(len(embeddings), seed, MAX_STARTING)
-        seen, words = embeddings[sample], lexical[sample]
-        if len(sample) < len(embeddings):
-            judged = draw_sample(len(sample), seed)
-            score = ClusterScore(judged, fuse(seen[judged], words[judged]))
-        start = find_start(seen, words, num_clusters, seed, score, progress=progress)
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
-        logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
-        repeats = repeat_start(embeddings, lexical, start.name, num_clusters, seed, progress=progress)
-        self.repeats = torch.from_numpy(repeats)
-        clusters = np.full(len(embeddings), -1)
-        if len(sample) < len(clusters):
-            clusters[sample] = start.clusters
-            clusters = teach(fused, clusters, num_clusters, folder=self.args.output_dir).argmax(axis=1)
-        clusters[sample] = start.clusters
-        return clusters
-
-    def _find_num_clusters(self, embeddings: np.ndarray, lexical: np.ndarray) -> None:
-        """Give the model as many clusters as the documents seem to hold."""
-        found = torch.zeros(1, dtype=torch.long)
-        if self.is_world_process_zero():
-            args = self.args
-            estimate = estimate_num_clusters(
-                embeddings, lexical, args.seed, args.min_clusters, args.max_clusters, progress=self._shows_progress
-            )
-            found[0] = estimate.num_clusters
-            self.num_clusters_scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)
-            logger.info("Number of clusters: %d; next best: %s.", estimate.num_clusters, estimate.runners_up())
-        self.model.resize_clusters(int(broadcast(found.to(self.args.device))))
-
-    def _lexical_view(self) -> np.ndarray:
-        """What the words of the training set say; nothing where it is not wanted."""
-        if not self.args.lexical_teacher and self.args.init == "kmeans":
-            return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
-        special = set(self.processing_class.all_special_ids)
-        documents = [[token for token in ids if token not in special] for ids in self.train_dataset["input_ids"]]
-        return lexical_view(documents, self.args.seed)
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""

@@ -4,8 +4,8 @@ r"""Seconds and memory of each part of a run, at several numbers of documents, w
 
 Texts are eight words, most of them of one of K topics; the encoder is cut to its first layer, so that encoding does
 not hide the rest. Training takes five steps, with a refresh after them; the same texts are then new ones for
-`--do_predict`. Each size is a process of its own. Memory is the largest a part held, in MiB, without what lies in files
-and can be dropped (`RssAnon`), and, of the whole process, with it (`VmHWM`). Figures are kept in
+`--do_predict`. Each size is a process of its own. Memory is the largest a part held, in MiB, without what lies in
+files and can be dropped (`RssAnon`), and, of the whole process, with it (`VmHWM`). Figures are kept in
 `benchmarks/results/scale.json`.
 """
 
@@ -26,6 +26,7 @@ from transformers import AutoModel, AutoTokenizer
 
 import results
 import run_clustering
+import starting
 import trainer
 from benchmarks.quality import ROOT
 
@@ -35,10 +36,10 @@ PARTS = {
     "read": (run_clustering, "read_documents"),
     "tokenise": (run_clustering, "tokenize"),
     "encode": (trainer.ClusteringTrainer, "encode"),
-    "lexical view": (trainer, "lexical_view"),
-    "k-means": (trainer, "kmeans"),
-    "start": (trainer, "find_start"),
-    "repeats": (trainer, "repeat_start"),
+    "lexical view": (starting, "lexical_view"),
+    "k-means": (starting, "kmeans"),
+    "start": (starting, "find_start"),
+    "repeats": (starting, "repeat_start"),
     "teacher": (trainer, "teach"),
     "target": (trainer, "target_distribution"),
     "refresh": (trainer.ClusteringTrainer, "refresh"),

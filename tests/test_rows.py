@@ -6,6 +6,7 @@ import torch
 from conftest import make_groups
 
 import rows
+import starting
 import trainer as trainer_module
 from clustering import target_distribution, teach
 from metrics import clustering_accuracy
@@ -86,7 +87,7 @@ def test_a_training_on_disk_is_that_in_memory(teacher, corpus, tokenizer, encode
 def test_the_start_of_many_documents_is_that_of_a_sample(corpus, tokenizer, encoder_dir, tmp_path, monkeypatch):
     whole = make(corpus, tokenizer, encoder_dir, tmp_path / "whole")
     whole._make_start()
-    monkeypatch.setattr(trainer_module, "MAX_STARTING", 50)
+    monkeypatch.setattr(starting, "MAX_STARTING", 50)
     sampled = make(corpus, tokenizer, encoder_dir, tmp_path / "sampled")
     sampled._make_start()
     assert (sampled.start_clusters >= 0).all() and sampled.start_clusters.shape == (91,)

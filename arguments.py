@@ -100,7 +100,7 @@ class DataArguments:
         default=None,
         metadata={
             "help": "Give cluster -1 in the CSV files to documents that lie farther from all centroids than the "
-            "training documents, by so many of their robust standard deviations; 2 is a good first try."
+            "training documents, by so many of their robust standard deviations; try 2, and 3 for new texts."
         },
     )
     card_examples: bool = field(

@@ -1,6 +1,6 @@
 """Mathematics of the clustering: the kernel's width, the sharpened target, and how far an assignment has moved.
 
-Pure functions of arrays. They know no tokenizer and no disk. The soft assignment q itself stands in
+Pure functions of arrays. They know no tokenizer. The soft assignment q itself stands in
 `modeling_bert_cluster.soft_assignment`, since it is published with the model.
 """
 

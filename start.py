@@ -63,8 +63,9 @@ def kmeans(
         run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
         if best is None or run.inertia_ < best.inertia_:
             best = run
-    labels = [best.predict(embeddings[part]) for part in batches(len(embeddings))]
-    return (best.labels_ if len(seen) == len(embeddings) else np.concatenate(labels)).astype(np.int64)
+    if len(seen) == len(embeddings):
+        return best.labels_.astype(np.int64)
+    return np.concatenate([best.predict(embeddings[part]) for part in batches(len(embeddings))]).astype(np.int64)
 
 
 def anneal(

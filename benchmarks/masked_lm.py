@@ -8,9 +8,8 @@ undo what is to be seen, and neither stops early. What is not named here goes to
 kept in `benchmarks/results/masked_lm/`, and a run that is there is not repeated.
 """
 
-import argparse
-import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from transformers import TrainerCallback
 
-from benchmarks import quality
 from benchmarks.in_process import trainer_for
+from benchmarks.quality import SETTINGS as QUALITY_SETTINGS
+from benchmarks.quality import kept, parser_for, path_in
 from map_figure import draw_points
 from metrics import gold_scores
 from projection import project
 from trainer import ClusteringTrainer
 
 
-SETTINGS = {"paper": quality.SETTINGS["paper"], "default": ["--keep_best", "false"]}
+SETTINGS = {"paper": QUALITY_SETTINGS["paper"], "default": ["--keep_best", "false"]}
 LOSSES = {
     "clustering loss alone": ["--mlm_weight", "0", "--mlm_head_warmup_epochs", "0"],
     "both losses": [],
@@ -118,30 +118,23 @@ def table(results: list[dict], epochs: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", required=True)
+    parser = parser_for(__doc__, "masked_lm")
+    parser.add_argument("--label_column", default="label")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=SETTINGS)
     parser.add_argument("--epochs", nargs="+", type=float, default=[0, 1, 5, 10, 30], help="those shown")
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--results", type=Path, default=quality.ROOT / "benchmarks" / "results" / "masked_lm")
     arguments, more = parser.parse_known_args()  # what is left goes to the command
-    arguments.results.mkdir(parents=True, exist_ok=True)
+    arguments.results.mkdir(parents=True, exist_ok=True)  # for the pictures
     results = []
     for setting in arguments.settings:
         for losses in LOSSES:
-            words = [setting, losses, str(arguments.seed), *(word.lstrip("-") for word in more)]
-            kept = arguments.results / ("-".join(words).replace(" ", "-") + ".json")
-            if not kept.exists():
-                options = [*SETTINGS[setting], *LOSSES[losses], *more]
-                picture = kept.with_suffix(".png")
-                refreshes = run(
-                    arguments.encoder, arguments.corpus, options, arguments.seed, arguments.label_column, picture
-                )
-                result = {"setting": setting, "losses": losses, "more": more, "refreshes": refreshes}
-                kept.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            results.append(json.loads(kept.read_text(encoding="utf-8")))
+            path = path_in(arguments.results, setting, losses, arguments.seed, *(word.lstrip("-") for word in more))
+            about = {"setting": setting, "losses": losses, "more": more}
+            options = [*SETTINGS[setting], *LOSSES[losses], *more]
+            wanted = (arguments.encoder, arguments.corpus, options, arguments.seed, arguments.label_column)
+            make = partial(run, *wanted, path.with_suffix(".png"))
+            results.append(kept(path, lambda about=about, make=make: about | {"refreshes": make()}))
     print(table(results, arguments.epochs))
 
 

@@ -9,7 +9,6 @@ other texts are the new ones, as far as there are. Foreign texts are cut at 30 w
 the command. Figures are kept in `benchmarks/results/outliers/`, and a run that is there is not repeated.
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import ROOT, spread
+from benchmarks.quality import kept, name_of, parser_for, path_in, spread
 from tables import read_columns
 
 
@@ -80,24 +79,18 @@ def table(results: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", required=True)
+    parser = parser_for(__doc__, "outliers")
     parser.add_argument("--home", nargs="+", required=True)
     parser.add_argument("--foreign", nargs="+", required=True, help="that of the same name as the home is left out")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "outliers")
     arguments, more = parser.parse_known_args()  # what is left goes to the command
-    arguments.results.mkdir(parents=True, exist_ok=True)
     results = []
     for home in arguments.home:
-        name = Path(home.split(":")[0]).name.split(".")[0]
-        foreign = [file for file in arguments.foreign if Path(file).name.split(".")[0] != name]
+        foreign = [file for file in arguments.foreign if Path(file).name != Path(home.split(":")[0]).name]
         for seed in arguments.seeds:
-            kept = arguments.results / f"{name}-{seed}.json"
-            if not kept.exists():
-                found = run(arguments.encoder, home, foreign, seed, more)
-                kept.write_text(json.dumps({"home": name, "seed": seed} | found, indent=2) + "\n", encoding="utf-8")
-            results.append(json.loads(kept.read_text(encoding="utf-8")))
+            about, wanted = {"home": name_of(home), "seed": seed}, (arguments.encoder, home, foreign, seed, more)
+            path = path_in(arguments.results, name_of(home), seed)
+            results.append(kept(path, lambda about=about, wanted=wanted: about | run(*wanted)))
     print(table(results))
 
 

@@ -11,7 +11,6 @@ where they take it. Outliers are wrong in the accuracy, and a cluster each in NM
 `benchmarks/results/peers/`, and a run that is there is not repeated.
 """
 
-import argparse
 import csv
 import json
 import subprocess
@@ -20,11 +19,12 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 
 from benchmarks.peer_methods import PEERS
-from benchmarks.quality import ROOT, spread
+from benchmarks.quality import ROOT, kept, name_of, parser_for, path_in, spread
 from documents import Documents, make_documents
 from metrics import gold_scores, in_matched_class
 from tables import read_columns
@@ -69,6 +69,12 @@ def cluster(
             return [int(row["cluster"]) for row in csv.DictReader(file)], seconds, memory
 
 
+def measure(method: str, documents: Documents, *more: Any) -> dict[str, float]:
+    """Scores, seconds and memory of a method; arguments as for `cluster`."""
+    clusters, seconds, memory = cluster(method, documents, *more)
+    return {"seconds": seconds, "peak_mib": memory} | scores(documents.classes, np.array(clusters))
+
+
 def scores(classes: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
     """Scores against gold classes, `(num_documents,)` like the clusters, of which -1 is none."""
     outliers, kept = np.flatnonzero(clusters < 0), clusters >= 0
@@ -102,35 +108,25 @@ def table(results: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", required=True)
+    parser = parser_for(__doc__, "peers")
+    parser.add_argument("--label_column", default="label")
     parser.add_argument("--peers_python", required=True)
     parser.add_argument("--corpora", nargs="+", required=True)
     parser.add_argument("--methods", nargs="+", default=[*PEERS, OURS], choices=[*PEERS, OURS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "peers")
     arguments = parser.parse_args()
-    arguments.results.mkdir(parents=True, exist_ok=True)
     results = []
     for corpus in arguments.corpora:
         file, num_clusters, *sample = corpus.split(":")
-        name = Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
         columns = read_columns(file, ("text", arguments.label_column))
         documents = make_documents(columns, file, label_column=arguments.label_column)
         for method in arguments.methods:
             for seed in arguments.seeds:
-                stem = f"{name}-{method}-{seed}".replace(", ", "-").replace(" ", "-")
-                kept = arguments.results / f"{stem}.json"
-                if not kept.exists():
-                    drawn = documents.sample(int(sample[0]), seed) if sample else documents
-                    clusters, seconds, memory = cluster(
-                        method, drawn, arguments.encoder, int(num_clusters), seed, arguments.peers_python
-                    )
-                    measured = {"seconds": seconds, "peak_mib": memory} | scores(drawn.classes, np.array(clusters))
-                    result = {"corpus": name, "method": method, "seed": seed} | measured
-                    kept.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-                results.append(json.loads(kept.read_text(encoding="utf-8")))
+                about = {"corpus": name_of(corpus), "method": method, "seed": seed}
+                drawn = documents.sample(int(sample[0]), seed) if sample else documents
+                wanted = (method, drawn, arguments.encoder, int(num_clusters), seed, arguments.peers_python)
+                path = path_in(arguments.results, name_of(corpus), method, seed)
+                results.append(kept(path, lambda about=about, wanted=wanted: about | measure(*wanted)))
     print(table(results))
 
 

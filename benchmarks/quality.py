@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -109,6 +110,33 @@ def spread(values: list[float]) -> str:
     return " ± ".join(f"{part(values):.3f}" for part in (mean, stdev)[: len(values)])
 
 
+def parser_for(description: str, kept_in: str) -> argparse.ArgumentParser:
+    """What the command lines of all benchmarks with kept figures share."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / kept_in)
+    return parser
+
+
+def name_of(corpus: str) -> str:
+    """What tables call a corpus."""
+    file, _, *sample = corpus.split(":")
+    return Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
+
+
+def path_in(folder: Path, *words: str | int) -> Path:
+    """The file of a run that such words describe."""
+    return folder / ("-".join(map(str, words)).replace(", ", "-").replace(" ", "-") + ".json")
+
+
+def kept(path: Path, make: Callable[[], dict]) -> dict:
+    """The figures that a file holds; they are made where there are none yet."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(make(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def collect(description: str, settings: dict[str, list[str]], default: list[str], kept_in: str) -> list[dict]:
     """The results of all runs that the command line asks for; those that are not kept yet are made.
 
@@ -118,29 +146,21 @@ def collect(description: str, settings: dict[str, list[str]], default: list[str]
         default (`list[str]`): Settings that are run where none is named.
         kept_in (`str`): Folder of the figures, in `benchmarks/results/`.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", required=True)
+    parser = parser_for(description, kept_in)
+    parser.add_argument("--label_column", default="label")
     parser.add_argument("--corpora", nargs="+", required=True)
     parser.add_argument("--settings", nargs="+", default=default, choices=settings)
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / kept_in)
     arguments, more = parser.parse_known_args()  # what is left goes to the command
-    arguments.results.mkdir(parents=True, exist_ok=True)
     results = []
     for corpus in arguments.corpora:
-        file, _, *sample = corpus.split(":")
-        name = Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
+        name = name_of(corpus)
         for setting in arguments.settings:
             for seed in arguments.seeds:
-                stem = f"{name}-{setting}-{seed}".replace(", ", "-").replace(" ", "-")
-                kept = arguments.results / f"{stem}.json"
-                if not kept.exists():
-                    options = settings[setting]
-                    metrics = run(arguments.encoder, corpus, options, seed, arguments.label_column, more)
-                    result = {"corpus": name, "setting": setting, "seed": seed, "more": more, "metrics": metrics}
-                    kept.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-                results.append(json.loads(kept.read_text(encoding="utf-8")))
+                about = {"corpus": name, "setting": setting, "seed": seed, "more": more}
+                wanted = (arguments.encoder, corpus, settings[setting], seed, arguments.label_column, more)
+                path = path_in(arguments.results, name, setting, seed)
+                results.append(kept(path, lambda about=about, wanted=wanted: about | {"metrics": run(*wanted)}))
     return results
 
 

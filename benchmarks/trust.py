@@ -9,10 +9,7 @@ is that of the largest q against being in the class that the cluster is matched 
 that is there is not repeated.
 """
 
-import argparse
-import json
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from scipy.stats import spearmanr
 from transformers import TrainerCallback
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import ROOT, spread
+from benchmarks.quality import kept, name_of, parser_for, path_in, spread
 from metrics import calibration_error, in_matched_class, purity
 from prediction import ClusterPrediction
 from stability import cluster_stability
@@ -118,25 +115,18 @@ def correlation_table(results: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--encoder", required=True)
+    parser = parser_for(__doc__, "trust")
+    parser.add_argument("--label_column", default="label")
     parser.add_argument("--corpora", nargs="+", required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "trust")
     arguments, more = parser.parse_known_args()  # what is left goes to the command
-    arguments.results.mkdir(parents=True, exist_ok=True)
     results = []
     for corpus in arguments.corpora:
-        file, _, *sample = corpus.split(":")
-        name = Path(file).name.split(".")[0]
         for seed in arguments.seeds:
-            kept = arguments.results / ("-".join([name, *sample, str(seed)]) + ".json")
-            if not kept.exists():
-                found = run(arguments.encoder, corpus, seed, arguments.label_column, more)
-                result = {"corpus": name, "seed": seed, "more": more} | found
-                kept.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            results.append(json.loads(kept.read_text(encoding="utf-8")))
+            about = {"corpus": name_of(corpus), "seed": seed, "more": more}
+            wanted = (arguments.encoder, corpus, seed, arguments.label_column, more)
+            path = path_in(arguments.results, name_of(corpus), seed)
+            results.append(kept(path, lambda about=about, wanted=wanted: about | run(*wanted)))
     print(calibration_table(results), purity_table(results), correlation_table(results), sep="\n\n")
 
 

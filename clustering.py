@@ -11,8 +11,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 from modeling_bert_cluster import soft_assignment
-from rows import batches, empty_rows
-from score import draw_sample
+from rows import batches, draw_sample, empty_rows
 from views import cluster_means, fit_discriminants
 
 

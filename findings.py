@@ -10,7 +10,8 @@ from sklearn.preprocessing import normalize
 from documents import Documents
 from projection import cluster_positions
 from report import nearest_documents
-from score import draw_sample, silhouettes
+from rows import draw_sample
+from score import silhouettes
 
 
 @dataclass

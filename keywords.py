@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from stop_words import AVAILABLE_LANGUAGES, get_stop_words
 
+from rows import draw_sample
+
 
 WORD = r"(?u)\b[^\W\d_][\w'-]*\w\b"  # two characters or more, the first one a letter
 
@@ -61,30 +63,13 @@ def alike(one: str, other: str) -> bool:
     return one == other or common >= max(4, longer - 3) or common == shorter == max(3, longer - 1)
 
 
-def make_labels(
-    keywords: list[list[str]], num_keywords: int = 3, known: dict[int, str] | None = None
-) -> dict[int, str]:
-    """A label for each cluster from its first keywords, made unique.
-
-    Args:
-        keywords (`list[list[str]]` of length `num_clusters`): Keywords of each cluster.
-        num_keywords (`int`, *optional*, defaults to 3): Keywords a label, at most.
-        known (`dict[int, str]`, *optional*): Labels that stay as they are.
-
-    Example:
-        >>> make_labels([["oil", "prices"], ["oil", "prices"], []])
-        {0: 'oil, prices', 1: 'oil, prices (1)', 2: 'cluster 2'}
-    """
-    labels = dict(known or {})
-    for cluster, words in enumerate(keywords):
-        if cluster not in labels:
-            label = ", ".join(words[:num_keywords]) or f"cluster {cluster}"
-            labels[cluster] = label if label not in labels.values() else f"{label} ({cluster})"
-    return dict(sorted(labels.items()))
-
-
 def cluster_keywords(
-    texts: list[str], clusters: np.ndarray, num_clusters: int, num_keywords: int = 10, max_length: int = 1000
+    texts: list[str],
+    clusters: np.ndarray,
+    num_clusters: int,
+    num_keywords: int = 10,
+    max_length: int = 1000,
+    max_seen: int = 200_000,
 ) -> list[list[str]]:
     """Keywords of each cluster, the most telling first: words and pairs of neighbours, no two of a kind.
 
@@ -98,11 +83,13 @@ def cluster_keywords(
         num_clusters (`int`): Number of clusters K.
         num_keywords (`int`, *optional*, defaults to 10): Keywords a cluster, at most.
         max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
+        max_seen (`int`, *optional*, defaults to 200,000): Documents that are read, at most; beyond them, a sample.
 
     Returns:
         A list of lists; empty for an empty cluster.
     """
-    texts = [text[:max_length] for text in texts]
+    seen = draw_sample(len(texts), seed=0, size=max_seen)
+    texts, clusters = [texts[row][:max_length] for row in seen], clusters[seen]
     vectorizer = CountVectorizer(
         token_pattern=WORD, ngram_range=(1, 2), min_df=2, stop_words=sorted(find_stop_words(texts)), binary=True
     )

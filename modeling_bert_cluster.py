@@ -246,11 +246,7 @@ class BertForClustering(PreTrainedModel):
             mlm_loss = total / (masked.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
         embeddings = self._pool(hidden, attention_mask)
         return ClusteringOutput(
-            loss=mlm_loss,
-            mlm_loss=mlm_loss,
-            logits=self.cluster_head(embeddings),
-            embeddings=embeddings,
-            last_hidden_state=hidden,
+            mlm_loss, mlm_loss, logits=self.cluster_head(embeddings), embeddings=embeddings, last_hidden_state=hidden
         )
 
     def _encode_and_predict(self, masked: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:

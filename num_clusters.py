@@ -13,7 +13,8 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
-from score import ClusterScore, draw_sample
+from rows import draw_sample
+from score import ClusterScore
 from start import anneal_and_refine, prefer_any_size
 from views import fuse
 

@@ -12,11 +12,11 @@ import torch
 
 from arguments import DataArguments
 from card import training_facts
-from configuration_bert_cluster import BertClusterConfig
 from data import tokenize
 from documents import Documents
 from findings import Findings
-from keywords import cluster_keywords, make_labels
+from keywords import cluster_keywords
+from labels import name_clusters
 from map_figure import draw_map
 from metrics import calibration_error, gold_scores, in_matched_class, internal_scores
 from prediction import ClusterPrediction
@@ -31,13 +31,6 @@ from trainer import ClusteringTrainer
 
 
 SCORES_OF_K = "num_clusters_scores"
-
-
-def name_clusters(config: BertClusterConfig, keywords: list[list[str]], anew: bool) -> None:
-    """Label the clusters by their keywords; those that have got names already keep them, unless they start anew."""
-    known = {} if anew else {c: label for c, label in config.id2label.items() if label != f"LABEL_{c}"}
-    config.id2label = make_labels(keywords, known=known)
-    config.label2id = {label: cluster for cluster, label in config.id2label.items()}
 
 
 def write_results(

@@ -1,4 +1,4 @@
-"""Arrays with a row a document: gone through in batches, and on disk where they are large."""
+"""Arrays with a row a document: gone through in batches, sampled, and on disk where they are large."""
 
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +14,11 @@ MAX_IN_MEMORY = 2**28  # bytes
 def batches(num_rows: int) -> Iterator[slice]:
     """The rows of an array, some tens of thousands at a time."""
     return gen_batches(num_rows, BATCH_SIZE)
+
+
+def draw_sample(num_rows: int, seed: int, size: int = 5000) -> np.ndarray:
+    """Sorted indices of at most `size` rows, drawn at random: for what costs too much on all of them."""
+    return np.sort(np.random.default_rng(seed).choice(num_rows, min(size, num_rows), replace=False))
 
 
 def empty_rows(num_rows: int, num_columns: int, folder: str | None = None) -> np.ndarray:

@@ -7,11 +7,6 @@ from sklearn.neighbors import kneighbors_graph
 from views import cluster_means, membership
 
 
-def draw_sample(num_documents: int, seed: int, size: int = 5000) -> np.ndarray:
-    """Sorted indices of at most `size` documents, for scores whose cost grows with the square of their number."""
-    return np.sort(np.random.default_rng(seed).choice(num_documents, min(size, num_documents), replace=False))
-
-
 def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Cosine silhouette of each document, `(num_documents,)`, between -1 and 1 (Rousseeuw 1987); 0 for one alone.
 

@@ -11,7 +11,8 @@ import numpy as np
 from tqdm.auto import trange
 
 from metrics import clustering_accuracy
-from score import ClusterScore, draw_sample
+from rows import draw_sample
+from score import ClusterScore
 from start import anneal_and_refine, even_score, over_cluster, refine, split_and_merge
 from views import few_kinds, fuse, membership
 

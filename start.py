@@ -19,8 +19,8 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
 
-from rows import batches
-from score import ClusterScore, draw_sample, evenness
+from rows import batches, draw_sample
+from score import ClusterScore, evenness
 from views import cluster_means, few_kinds, fit_discriminants, fuse
 
 

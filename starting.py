@@ -10,7 +10,8 @@ from accelerate.utils import broadcast
 from clustering import calibrate_alpha, teach
 from num_clusters import estimate_num_clusters
 from prediction import ClusterPredictor
-from score import ClusterScore, draw_sample
+from rows import draw_sample
+from score import ClusterScore
 from stability import agreement, repeat_start
 from start import find_start, kmeans
 from views import cluster_means, fuse, lexical_view
@@ -31,15 +32,17 @@ class StartingTrainer(ClusterPredictor):
     repeats: torch.Tensor | None = None  # (num_repeats, num_documents), the automatic start made again from samples
     confidence: torch.Tensor | None = None  # (1,), share they agree in, where alpha is fitted; 0: not known
 
-    def start(self) -> tuple[torch.Tensor, np.ndarray, ClusterScore]:
+    def start(self) -> tuple[torch.Tensor, np.ndarray | None, ClusterScore]:
         """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
         Returns:
-            Soft assignments q, `(num_documents, num_clusters)`; the space of the start, embeddings beside words,
-            `(num_documents, hidden_size + num_components)`; and what scores clusters in it.
+            Soft assignments q, `(num_documents, num_clusters)`; embeddings beside words, `(num_documents, hidden_size
+            + num_components)`, `None` where neither a teacher nor the start needs them all; and what scores clusters
+            in that space.
         """
         embeddings, lexical, seed = self.encode(self.train_dataset), self._lexical_view(), self.args.seed
-        fused = fuse(embeddings, lexical, 1.0, self.args.output_dir)
+        needs_fused = self.args.lexical_teacher or len(embeddings) > MAX_STARTING
+        fused = fuse(embeddings, lexical, 1.0, self.args.output_dir) if needs_fused else None
         sample = draw_sample(len(embeddings), seed)
         score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
         keeps_clusters = self.args.init is None and self.model.has_clusters
@@ -74,7 +77,7 @@ class StartingTrainer(ClusterPredictor):
         logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
 
     def _find_start(
-        self, embeddings: np.ndarray, lexical: np.ndarray, fused: np.ndarray, score: ClusterScore
+        self, embeddings: np.ndarray, lexical: np.ndarray, fused: np.ndarray | None, score: ClusterScore
     ) -> np.ndarray:
         """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come back.
 
@@ -115,6 +118,5 @@ class StartingTrainer(ClusterPredictor):
         """What the words of the training set say; nothing where it is not wanted."""
         if not self.args.lexical_teacher and self.args.init == "kmeans":
             return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
-        special = set(self.processing_class.all_special_ids)
-        documents = [[token for token in ids if token not in special] for ids in self.train_dataset["input_ids"]]
-        return lexical_view(documents, self.args.seed)
+        documents, special = self.train_dataset["input_ids"], set(self.processing_class.all_special_ids)
+        return lexical_view(documents, self.args.seed, special=special, folder=self.args.output_dir)

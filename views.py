@@ -1,8 +1,8 @@
 """The spaces in which texts are seen: embeddings beside words, and the directions that part clusters."""
 
 import warnings
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Collection, Sequence
+from itertools import compress, pairwise
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -11,19 +11,30 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from rows import batches, empty_rows
+from rows import batches, draw_sample, empty_rows
 
 
-def lexical_view(documents: list[list[int]], seed: int, num_components: int = 100) -> np.ndarray:
+def lexical_view(
+    documents: Sequence[list[int]],
+    seed: int,
+    num_components: int = 100,
+    special: Collection[int] = (),
+    max_seen: int = 200_000,
+    folder: str | None = None,
+) -> np.ndarray:
     """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
 
     TF-IDF of tokens and pairs of neighbours, a truncated SVD, rows of unit length. Tokens instead of words need no
     language's rules.
 
     Args:
-        documents (`list[list[int]]` of length `num_documents`): Token ids, without special tokens.
+        documents (`Sequence[list[int]]` of length `num_documents`): Token ids; slices of it are read.
         seed (`int`): Seed of the SVD.
         num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary is smaller.
+        special (`Collection[int]`, *optional*): Ids of tokens that say nothing.
+        max_seen (`int`, *optional*, defaults to 200,000): Documents that vocabulary and components are made from, at
+            most; beyond them, a sample.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
 
     Returns:
         `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known token is a row of
@@ -31,16 +42,29 @@ def lexical_view(documents: list[list[int]], seed: int, num_components: int = 10
     """
 
     def terms(ids: list[int]) -> list[tuple[int, ...]]:
+        ids = [token for token in ids if token not in special]
         return [*zip(ids), *pairwise(ids)]
 
+    is_seen = np.zeros(len(documents), dtype=bool)
+    is_seen[draw_sample(len(documents), seed, max_seen)] = True
+    seen = (ids for part in batches(len(documents)) for ids in compress(documents[part], is_seen[part]))
+    vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5)
     try:
-        weights = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5).fit_transform(documents)
+        weights = vectorizer.fit_transform(seen)
     except ValueError:  # scikit-learn's word for: no term is left
         return np.zeros((len(documents), 0), dtype=np.float32)
     num_components = min(num_components, *(size - 1 for size in weights.shape))
     if num_components < 1:
         return np.zeros((len(documents), 0), dtype=np.float32)
-    return normalize(TruncatedSVD(num_components, random_state=seed).fit_transform(weights)).astype(np.float32)
+    analysis = TruncatedSVD(num_components, random_state=seed)
+    view = empty_rows(len(documents), num_components, folder)
+    if is_seen.all():
+        view[:] = normalize(analysis.fit_transform(weights))
+        return view
+    analysis.fit(weights)
+    for part in batches(len(documents)):
+        view[part] = normalize(analysis.transform(vectorizer.transform(documents[part])))
+    return view
 
 
 def fuse(

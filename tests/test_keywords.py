@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keywords import cluster_keywords, diversify, find_stop_words, make_labels
+from keywords import cluster_keywords, diversify, find_stop_words
+from labels import make_labels
 
 
 ENGLISH = ["the cat and the dog are in the house", "it is a house with a cat that was there", "he was with the dog"]
@@ -64,3 +65,10 @@ def test_labels_are_unique():
     labels = make_labels([["oil", "prices", "opec", "barrel"], ["oil", "prices", "opec"], [], []])
     assert labels[0] == "oil, prices, opec"
     assert len(set(labels.values())) == 4 and list(labels) == [0, 1, 2, 3]
+
+
+def test_keywords_of_a_sample_are_those_of_the_topic():
+    texts = [f"{topic} {more}" for topic, more in zip(["pear tree", "deep sea"] * 100, "abcdefgh" * 25, strict=True)]
+    clusters = np.tile([0, 1], 100)
+    keywords = cluster_keywords(texts, clusters, num_clusters=2, max_seen=40)
+    assert keywords == cluster_keywords(texts, clusters, num_clusters=2) == [["pear tree"], ["deep"]]

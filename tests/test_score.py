@@ -5,7 +5,8 @@ import pytest
 from conftest import make_groups
 from sklearn.metrics import silhouette_score
 
-from score import ClusterScore, draw_sample, evenness
+from rows import draw_sample
+from score import ClusterScore, evenness
 
 
 def test_score_of_right_clusters_is_the_best():

@@ -28,6 +28,19 @@ def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
     assert lexical_view(documents, seed=0).shape == (3, 0)
 
 
+def test_lexical_view_of_a_sample_places_all_documents_and_knows_no_special_tokens():
+    generator = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 150)
+    documents = [[101, *(10 * group + generator.integers(5, size=6)).tolist(), 102] for group in groups]
+    view = lexical_view(documents, seed=0, special={101, 102}, max_seen=100)
+    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
+    similarity = view @ view.T
+    same = groups[:, None] == groups
+    assert similarity[same].mean() > similarity[~same].mean() + 0.3
+    alone = lexical_view([ids[1:-1] for ids in documents], seed=0, max_seen=100)
+    np.testing.assert_array_equal(view, alone)
+
+
 def test_fuse_has_unit_rows_and_the_weight_asked_for():
     fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
     np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)

@@ -21,7 +21,7 @@ $(VENV)/installed: requirements.txt requirements-dev.txt requirements-demo.txt
 demo: install  ## cluster 2,000 newsgroup posts, from nothing but this checkout
 	rm -rf $(DEMO)
 	$(BIN)/python demo/prepare.py $(DEMO)
-	HF_HUB_OFFLINE=1 $(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no \
+	HF_HUB_OFFLINE=1 $(BIN)/accelerate launch --quiet --num_processes 1 --num_machines 1 --mixed_precision no \
 		--dynamo_backend no --num_cpu_threads_per_process $(THREADS) \
 		run_clustering.py --model_name_or_path $(DEMO)/encoder --train_file $(DEMO)/posts.csv --label_column group \
 		--num_clusters 8 --max_seq_length 64 --num_train_epochs 1 --do_train --output_dir $(DEMO)/output

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Group unlabelled texts by meaning: fine-tune a masked language model on KL clustering loss and masked-LM loss.
 
-    accelerate launch --num_cpu_threads_per_process 4 run_clustering.py \
+    accelerate launch --quiet --num_cpu_threads_per_process 4 run_clustering.py \
         --model_name_or_path sentence-transformers/all-MiniLM-L6-v2 --train_file texts.csv --num_clusters 8 \
         --do_train --output_dir output
 

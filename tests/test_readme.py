@@ -31,11 +31,20 @@ def commands() -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in lines if "run_clustering.py" in line]
 
 
-def run(command: list[str], folder: Path, **more: str) -> None:
+def run(command: list[str], folder: Path, returncode: int = 0, **more: str) -> str:
+    """Run it; what it wrote to stderr."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "ACCELERATE_USE_CPU": "true"}
     environment |= more
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == returncode, done.stderr
+    return done.stderr
+
+
+def launch(command: list[str]) -> list[str]:
+    """How a command starts the script here."""
+    script = command.index("run_clustering.py")
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *command[1:script]]
+    return [*([sys.executable] if command[0] == "python" else launcher), str(ROOT / "run_clustering.py")]
 
 
 def test_python_blocks_run_one_after_the_other(corpus, headless_dir, tmp_path):
@@ -56,6 +65,12 @@ def test_commands_are_understood():
         parser.parse_args_into_dataclasses([argument for argument in arguments if argument != "..."])
 
 
+def test_an_error_of_a_launched_command_is_one_message(tmp_path):
+    command = next(command for command in commands() if "--train_file" in command)
+    stderr = run([*launch(command), *command[command.index("run_clustering.py") + 1 :]], tmp_path, returncode=1)
+    assert "error: 'messages.csv': there is no such file." in stderr and "Traceback" not in stderr
+
+
 def test_commands_on_files_run(corpus, headless_dir, tmp_path):
     for name in ("messages.csv", "new.csv"):
         with open(tmp_path / name, "w", newline="", encoding="utf-8") as file:
@@ -65,12 +80,9 @@ def test_commands_on_files_run(corpus, headless_dir, tmp_path):
     ran = 0
     for command in commands():
         if {"--train_file", "--predict_file", "--predict_text", "--do_report"} & set(command):
-            script = command.index("run_clustering.py")
-            arguments = [argument.replace(HUB_ENCODER, headless_dir) for argument in command[script + 1 :]]
-            launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *command[1:script]]
-            if command[0] == "python":
-                launch = [sys.executable]
-            run([*launch, str(ROOT / "run_clustering.py"), *arguments, "--use_cpu"], tmp_path, **endpoint)
+            arguments = command[command.index("run_clustering.py") + 1 :]
+            arguments = [argument.replace(HUB_ENCODER, headless_dir) for argument in arguments]
+            run([*launch(command), *arguments, "--use_cpu"], tmp_path, **endpoint)
             ran += 1
     assert ran == 6
     (pinned,) = (block for block in blocks("python") if "revision" in block)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from scipy.stats import median_abs_deviation
 from sklearn.metrics import pairwise_distances_argmin_min
 from torch.utils.data import DataLoader
@@ -16,6 +16,9 @@ from tqdm.auto import tqdm
 from data import document_lengths, prepare_dataset
 from publishing import PublishingTrainer
 from rows import batches, empty_rows
+
+
+STREAMED = 16_384  # documents of a stream that are seen at a time
 
 
 class ClusterPrediction(NamedTuple):
@@ -88,18 +91,23 @@ class ClusterPredictor(PublishingTrainer):
             q[part] = log_q.exp().cpu().numpy()
         return torch.from_numpy(q)
 
-    def predict(self, test_dataset: Dataset | list[str] | None = None) -> ClusterPrediction:
+    def predict(self, test_dataset: Dataset | IterableDataset | list[str] | None = None) -> ClusterPrediction:
         """Cluster documents with the model as it stands.
 
         Args:
-            test_dataset (`Dataset` or `list[str]`, *optional*): Texts, a dataset with a column `text`, or a tokenised
-                one. `None`: the training set, right after `train()`, whose last pass over it is not made again.
+            test_dataset (`Dataset`, `IterableDataset` or `list[str]`, *optional*): Texts, a dataset with a column
+                `text`, which may be a stream, or a tokenised one. `None`: the training set, right after `train()`,
+                whose last pass over it is not made again.
 
         Raises:
             ValueError: The model has no clusters yet.
         """
         if not self.model.has_clusters:
             raise ValueError("The model has no clusters yet. Call train() first, or load a trained model.")
+        if isinstance(test_dataset, IterableDataset):
+            parts = [self.predict(batch["text"]) for batch in test_dataset.iter(STREAMED)]
+            q, embeddings = (np.concatenate([part[field] for part in parts]) for field in (0, 3))
+            return ClusterPrediction(q, None, {}, embeddings)
         if test_dataset is not None:
             embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
         else:

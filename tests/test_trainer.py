@@ -406,6 +406,16 @@ def test_predict_keeps_the_order_and_takes_texts_and_datasets(make_trainer, corp
         np.testing.assert_array_equal(trainer.predict(dataset).predictions, prediction.predictions)
 
 
+def test_predict_takes_a_stream_in_parts(make_trainer, corpus, monkeypatch):
+    monkeypatch.setattr("prediction.STREAMED", 40)  # 91 documents in three parts
+    trainer = make_trainer()
+    trainer._make_start()
+    stream = Dataset.from_dict({"text": corpus[0]}).to_iterable_dataset()
+    streamed, whole = trainer.predict(stream), trainer.predict(corpus[0])
+    np.testing.assert_allclose(streamed.predictions, whole.predictions, atol=1e-5)
+    np.testing.assert_allclose(streamed.embeddings, whole.embeddings, atol=1e-5)
+
+
 def test_held_out_documents_are_scored_by_the_masked_lm_loss(make_trainer, corpus):
     trainer = make_trainer(eval_dataset=corpus[0][:50])
     metrics = trainer.evaluate()

@@ -5,6 +5,8 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from rows import draw_sample
+
 
 def clustering_accuracy(classes: np.ndarray, clusters: np.ndarray) -> float:
     """Share of documents in the right class under the best one-to-one matching of clusters to classes, 0 to 1.
@@ -96,9 +98,7 @@ def internal_scores(
         or every document is a cluster of its own.
     """
     sizes = np.bincount(clusters, minlength=num_clusters)
-    sample = np.arange(len(clusters))
-    if len(sample) > sample_size:
-        sample = np.random.default_rng(seed).choice(len(clusters), sample_size, replace=False)
+    sample = draw_sample(len(clusters), seed, sample_size)
     defined = 2 <= len(np.unique(clusters[sample])) < len(sample)
     silhouette = silhouette_score(embeddings[sample], clusters[sample], metric="cosine") if defined else float("nan")
     return {

@@ -119,7 +119,7 @@ def test_in_process_training_records_what_the_benchmarks_need(corpus, headless_d
     assert f"| a | 1 | {found['accuracy']:.3f} | {found['agreement']:.3f} |" in table
 
     picture = tmp_path / "picture.png"
-    options += ["--num_train_epochs", "2", *masked_lm.LOSSES["clustering loss alone"]]
+    options += ["--num_train_epochs", "2", *masked_lm.ALONE]
     refreshes = masked_lm.run(headless_dir, spec, options, 1, "label", picture)
     assert [seen["epoch"] for seen in refreshes] == [0, 1, 2] and picture.stat().st_size > 10_000
     assert all(sum(seen["sizes"]) == 80 for seen in refreshes)

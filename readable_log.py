@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerControl, TrainerState, TrainingArguments
+from transformers import PrinterCallback, ProgressCallback, Trainer, TrainerState
 
 
 logger = logging.getLogger(__name__)
@@ -46,28 +46,14 @@ def describe(logs: dict[str, float]) -> str:
 class ReadableLog(PrinterCallback):
     """Log lines as sentences."""
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if state.is_world_process_zero and logs:
+    def on_log(self, args: Any, state: TrainerState, *more: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        if state.is_world_process_zero:
             logger.info(describe(logs))
 
 
 class ReadableProgress(ProgressCallback):
     """The progress bar, with the time left, below log lines as sentences."""
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        if state.is_world_process_zero and self.training_bar is not None and logs:
+    def on_log(self, args: Any, state: TrainerState, *more: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        if state.is_world_process_zero and self.training_bar is not None:
             self.training_bar.write(describe(logs))

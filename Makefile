@@ -35,7 +35,7 @@ browser:  ## install the browser that tests open the report in, as root
 		echo 'The tests need a browser: sudo apt-get install chromium chromium-driver' >&2; exit 1; }
 
 test-fast: install  ## run what needs no launcher, no browser and no real encoder
-	$(BIN)/python -m pytest -m "not slow and not browser"
+	$(BIN)/python -m pytest -n auto -m "not slow and not browser"
 
 test-slow: install  ## kill 20 runs and read over 1,000 hostile files, which takes some minutes
 	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/test_hostile.py

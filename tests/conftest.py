@@ -4,6 +4,7 @@ import os
 
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # faster for models of this size, and the same on every machine
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import random  # noqa: E402
@@ -17,8 +18,6 @@ from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # 
 from documents import Documents  # noqa: E402
 from findings import Findings  # noqa: E402
 
-
-torch.set_num_threads(1)  # faster for models of this size, and the same on every machine
 
 VOCAB_SIZE = 101
 TOPICS = {

@@ -214,7 +214,7 @@ class ClusteringTrainer(StartingTrainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
-        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return EpochSeededSampler(batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed)
 
     # Losses

@@ -15,6 +15,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # noqa: E402
 
+from data import ClusteringCollator  # noqa: E402
 from documents import Documents  # noqa: E402
 from findings import Findings  # noqa: E402
 
@@ -96,6 +97,20 @@ def headless_dir(encoder_dir, tokenizer, tmp_path_factory) -> str:
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+class FixedMasks(ClusteringCollator):
+    """Masks the first 1 to 4 words of a document, so that the mask does not depend on the batch."""
+
+    def __call__(self, documents):
+        batch = self.unmasked(documents)
+        batch["index"] = torch.tensor([document["index"] for document in documents])
+        batch["labels"] = torch.full_like(batch["input_ids"], -100)
+        for row, document in enumerate(documents):
+            masked = slice(1, min(2 + document["index"] % 4, len(document["input_ids"]) - 1))
+            batch["labels"][row, masked] = batch["input_ids"][row, masked]
+            batch["input_ids"][row, masked] = self.tokenizer.mask_token_id
+        return batch
 
 
 def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -7,31 +7,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import FixedMasks
 from datasets import Dataset
 from transformers import BertTokenizer
 
 from checkpoints import find_last_checkpoint
 from clustering import target_distribution
-from data import ClusteringCollator, tokenize
+from data import tokenize
 from metrics import clustering_accuracy
 from modeling_bert_cluster import BertForClustering
 from stability import agreement
 from trainer import ClusteringTrainer, ClusteringTrainingArguments
 from warmup import warm_up_mlm_head
-
-
-class FixedMasks(ClusteringCollator):
-    """Masks the first 1 to 4 words of a document, so that the mask does not depend on the batch."""
-
-    def __call__(self, documents):
-        batch = self.unmasked(documents)
-        batch["index"] = torch.tensor([document["index"] for document in documents])
-        batch["labels"] = torch.full_like(batch["input_ids"], -100)
-        for row, document in enumerate(documents):
-            masked = slice(1, min(2 + document["index"] % 4, len(document["input_ids"]) - 1))
-            batch["labels"][row, masked] = batch["input_ids"][row, masked]
-            batch["input_ids"][row, masked] = self.tokenizer.mask_token_id
-        return batch
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Two real processes through a real launcher: the same start, all documents in order, one set of files."""
+"""Two real processes through a real launcher: what one process gives, all documents in order, one set of files."""
 
 import csv
 import json
@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 
 pytestmark = pytest.mark.slow
@@ -21,20 +23,45 @@ LAUNCHERS = {
 }
 
 
+def launch(arguments: list[str], folder: Path) -> str:
+    """Run this Python with such arguments; what it wrote to stdout."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_processes_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_path):
+    texts = [*corpus[0], *corpus[0][:21]]  # seven updates of 16 in an epoch
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    found = []
+    for num_processes, batch_size, launcher in ((1, "16", []), (2, "8", LAUNCHERS["torchrun"])):
+        folder = tmp_path / str(num_processes)
+        script = str(ROOT / "tests" / "plain_training.py")
+        launch([*launcher, script, encoder_dir, str(tmp_path / "texts.json"), batch_size, str(folder)], tmp_path)
+        about = json.loads((folder / "about.json").read_text())
+        assert about["num_processes"] == num_processes
+        found.append((about["log"], load_file(folder / "state.safetensors")))
+    (one_log, one), (two_log, two) = found
+    for name in ("loss", "mlm_loss", "clustering_loss", "changed", "cluster_size_0"):
+        values = [[line[name] for line in log if name in line] for log in (one_log, two_log)]
+        assert len(values[0]) >= 2 and values[1] == pytest.approx(values[0], rel=1e-4), name
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], atol=1e-5, rtol=1e-3, msg=name)
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_make_one_run(launcher, corpus, headless_dir, tmp_path):
     texts, topics = corpus
     records = [{"text": text, "topic": topic} for text, topic in zip(texts, topics, strict=True)]
     (tmp_path / "texts.json").write_text(json.dumps(records))
-    command = [sys.executable, *LAUNCHERS[launcher], str(ROOT / "run_clustering.py")]
+    command = [*LAUNCHERS[launcher], str(ROOT / "run_clustering.py")]
     command += ["--model_name_or_path", headless_dir, "--train_file", str(tmp_path / "texts.json")]
     command += ["--label_column", "topic", "--num_clusters", "3", "--do_train", "--output_dir", str(tmp_path / "run")]
     command += ["--do_predict", "--predict_file", str(tmp_path / "texts.json"), "--use_cpu", "--stop_tolerance", "0"]
     command += ["--per_device_train_batch_size", "8", "--num_train_epochs", "2", "--disable_tqdm", "true"]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+    stdout = launch(command, tmp_path)
 
     state = json.loads((tmp_path / "run" / "trainer_state.json").read_text())
     assert state["global_step"] == 2 * 6, "91 documents are 6 steps of 2 x 8, and 12 of 1 x 8"
@@ -44,4 +71,4 @@ def test_two_processes_make_one_run(launcher, corpus, headless_dir, tmp_path):
     with open(tmp_path / "run" / "results" / "predictions.csv", newline="", encoding="utf-8") as file:
         assert [row["cluster"] for row in csv.DictReader(file)] == [row["cluster"] for row in rows]
     assert json.loads((tmp_path / "run" / "all_results.json").read_text())["eval_accuracy"] > 0.9
-    assert done.stdout.count("Results: ") == 1
+    assert stdout.count("Results: ") == 1

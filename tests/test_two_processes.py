@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,9 @@ LAUNCHERS = {
     "accelerate": ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"]
     + ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29518"],
 }
+# What a machine of two runs, before its number; here they are one.
+MACHINE = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
+MACHINE += ["--master_addr", "127.0.0.1", "--master_port", "29519", "--node_rank"]
 
 
 def launch(arguments: list[str], folder: Path) -> str:
@@ -32,14 +37,16 @@ def launch(arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_two_processes_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_path):
+def test_two_machines_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_path):
     texts = [*corpus[0], *corpus[0][:21]]  # seven updates of 16 in an epoch
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     found = []
-    for num_processes, batch_size, launcher in ((1, "16", []), (2, "8", LAUNCHERS["torchrun"])):
+    for num_processes, batch_size, launchers in ((1, "16", [[]]), (2, "8", [[*MACHINE, "0"], [*MACHINE, "1"]])):
         folder = tmp_path / str(num_processes)
-        script = str(ROOT / "tests" / "plain_training.py")
-        launch([*launcher, script, encoder_dir, str(tmp_path / "texts.json"), batch_size, str(folder)], tmp_path)
+        script = [str(ROOT / "tests" / "plain_training.py"), encoder_dir, str(tmp_path / "texts.json")]
+        with ThreadPoolExecutor() as pool:
+            commands = [[*launcher, *script, batch_size, str(folder)] for launcher in launchers]
+            list(pool.map(launch, commands, repeat(tmp_path)))
         about = json.loads((folder / "about.json").read_text())
         assert about["num_processes"] == num_processes
         found.append((about["log"], load_file(folder / "state.safetensors")))

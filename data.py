@@ -63,8 +63,10 @@ def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:
     """Tokenised documents, numbered by `index` from 0, whatever was given.
 
     Raises:
-        ValueError: It is neither a list of texts nor a dataset with a column `text` or `input_ids`.
+        ValueError: It is neither a list of texts nor a dataset with a column `text` or `input_ids`, or it is empty.
     """
+    if isinstance(dataset, (Dataset, list)) and not len(dataset):
+        raise ValueError("There are no documents: the dataset is empty.")
     if isinstance(dataset, Dataset) and "input_ids" in dataset.column_names:
         numbered = dataset.remove_columns([name for name in ("index",) if name in dataset.column_names])
         return numbered.add_column("index", list(range(len(dataset))))

@@ -96,16 +96,17 @@ class ClusterPredictor(PublishingTrainer):
 
         Args:
             test_dataset (`Dataset`, `IterableDataset` or `list[str]`, *optional*): Texts, a dataset with a column
-                `text`, which may be a stream, or a tokenised one. `None`: the training set, right after `train()`,
-                whose last pass over it is not made again.
+                `text`, or a tokenised one; it may be a stream. `None`: the training set, right after `train()`, whose
+                last pass over it is not made again.
 
         Raises:
-            ValueError: The model has no clusters yet.
+            ValueError: The model has no clusters yet, or there are no documents.
         """
         if not self.model.has_clusters:
             raise ValueError("The model has no clusters yet. Call train() first, or load a trained model.")
         if isinstance(test_dataset, IterableDataset):
-            parts = [self.predict(batch["text"]) for batch in test_dataset.iter(STREAMED)]
+            parts = [self.predict(Dataset.from_dict(batch)) for batch in test_dataset.iter(STREAMED)]
+            parts = parts or [self.predict([])]  # which says that there are no documents
             q, embeddings = (np.concatenate([part[field] for part in parts]) for field in (0, 3))
             return ClusterPrediction(q, None, {}, embeddings)
         if test_dataset is not None:

@@ -401,6 +401,11 @@ def test_predict_takes_a_stream_in_parts(make_trainer, corpus, monkeypatch):
     streamed, whole = trainer.predict(stream), trainer.predict(corpus[0])
     np.testing.assert_allclose(streamed.predictions, whole.predictions, atol=1e-5)
     np.testing.assert_allclose(streamed.embeddings, whole.embeddings, atol=1e-5)
+    for empty in ([], stream.take(0)):
+        with pytest.raises(ValueError, match="no documents"):
+            trainer.predict(empty)
+    with pytest.raises(ValueError, match="column 'text'"):
+        trainer.predict(stream.rename_column("text", "body"))
 
 
 def test_held_out_documents_are_scored_by_the_masked_lm_loss(make_trainer, corpus):

@@ -45,23 +45,22 @@ def lexical_view(
         ids = [token for token in ids if token not in special]
         return [*zip(ids), *pairwise(ids)]
 
-    is_seen = np.zeros(len(documents), dtype=bool)
-    is_seen[draw_sample(len(documents), seed, max_seen)] = True
+    is_seen = np.isin(np.arange(len(documents)), draw_sample(len(documents), seed, max_seen))
     seen = (ids for part in batches(len(documents)) for ids in compress(documents[part], is_seen[part]))
     vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5)
     try:
         weights = vectorizer.fit_transform(seen)
     except ValueError:  # scikit-learn's word for: no term is left
-        return np.zeros((len(documents), 0), dtype=np.float32)
-    num_components = min(num_components, *(size - 1 for size in weights.shape))
-    if num_components < 1:
-        return np.zeros((len(documents), 0), dtype=np.float32)
-    analysis = TruncatedSVD(num_components, random_state=seed)
+        weights = csr_matrix((len(documents), 0))
+    num_components = max(0, min(num_components, *(size - 1 for size in weights.shape)))
     view = empty_rows(len(documents), num_components, folder)
-    if is_seen.all():
-        view[:] = normalize(analysis.fit_transform(weights))
+    if not num_components:
         return view
-    analysis.fit(weights)
+    analysis = TruncatedSVD(num_components, random_state=seed)
+    placed = analysis.fit_transform(weights)
+    if is_seen.all():
+        view[:] = normalize(placed)
+        return view
     for part in batches(len(documents)):
         view[part] = normalize(analysis.transform(vectorizer.transform(documents[part])))
     return view

@@ -27,8 +27,14 @@ def empty_rows(num_rows: int, num_columns: int, folder: str | None = None) -> np
     Args:
         num_rows, num_columns (`int`): Its shape.
         folder (`str`, *optional*): Where the file may lie. `None`: where temporary files do, which may be memory.
+
+    Raises:
+        OSError: The disk cannot hold it.
     """
     if 4 * num_rows * num_columns <= MAX_IN_MEMORY:
         return np.empty((num_rows, num_columns), dtype=np.float32)
     with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
+        for part in batches(num_rows):  # a disk that is full later on would end the process without a word
+            file.write(np.zeros((part.stop - part.start, num_columns), dtype=np.float32))
+        file.flush()
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(num_rows, num_columns))

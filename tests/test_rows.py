@@ -1,5 +1,8 @@
 """Large corpora: arrays in batches and on disk are those that one batch in memory gives; the start is of a sample."""
 
+import os
+import tempfile
+
 import numpy as np
 import pytest
 import torch
@@ -29,6 +32,22 @@ def test_large_arrays_lie_in_files_that_leave_nothing(tmp_path, small_limits):
     assert isinstance(array, np.memmap) and array.dtype == np.float32
     array[:] = 4
     assert array.sum() == 60 and list(tmp_path.iterdir()) == []
+
+
+def test_the_disk_has_room_before_a_large_array_is_filled(tmp_path, small_limits, monkeypatch):
+    """Writing to a map of a file that has no blocks ends the process where the disk is full."""
+    made, copies = tempfile.TemporaryFile, []
+
+    def watched(**kwargs):
+        file = made(**kwargs)
+        copies.append(os.dup(file.fileno()))
+        return file
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", watched)
+    array = rows.empty_rows(5000, 3, str(tmp_path))
+    (copy,) = copies
+    assert os.fstat(copy).st_blocks * 512 >= array.nbytes == 60_000
+    os.close(copy)
 
 
 def test_batches_change_nothing(monkeypatch):

@@ -149,10 +149,20 @@ class ClusteringTrainer(StartingTrainer):
             self.embeddings = None
         self.embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
         self.note_distances(self.embeddings)
-        if self.confidence is not None and self.confidence > 0:  # q is to say how sure the clusters are
-            self._fit_alpha(self.embeddings, confidence=self.confidence.item())
+        if self.confidence is not None and self.confidence > 0:
+            self._bound_confidence(self.confidence.item())
         output.metrics["cluster_score"] = self.guard.kept_score if self.args.keep_best else self.guard.judged_score
         return output
+
+    def _bound_confidence(self, agreed: float) -> None:
+        """Have q no surer in the mean than the repeats of the start agree; just as sure where q is still the start's.
+
+        Repeats share what the start has wrong, so they tell how sure a cluster is at most. The start's own mean q is
+        what alpha was fitted to, whatever the documents.
+        """
+        is_start = self.args.keep_best and self.guard.kept_step == 0
+        if is_start or self.assign(self.embeddings).max(dim=1).values.mean() > agreed:
+            self._fit_alpha(self.embeddings, confidence=agreed)
 
     def _make_start(self) -> None:
         q, fused, score = self.start()

@@ -172,16 +172,25 @@ def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
 
 
-def test_the_finished_models_probabilities_are_as_sure_as_the_repeats(make_trainer):
+@pytest.mark.parametrize("every, undone", [(10, True), (3, False), (91, False)])
+def test_the_finished_model_is_no_surer_than_the_repeats(make_trainer, every, undone):
     trainer = make_trainer(num_train_epochs=1)
     trainer._make_start()
     trainer.repeats = trainer.start_clusters.cpu().repeat(4, 1)
-    trainer.repeats[:, ::10] = (trainer.repeats[:, ::10] + 1) % 3  # a tenth of the documents goes elsewhere
+    trainer.repeats[:, ::every] = (trainer.repeats[:, ::every] + 1) % 3  # some of the documents go elsewhere
     trainer._make_start = lambda: None
     trainer.confidence = torch.tensor([agreement(trainer.start_clusters.numpy(), trainer.repeats.numpy())])
+    assert trainer.confidence.item() == pytest.approx(1 - 1 / every, abs=0.02)
+    if undone:
+        trainer.guard.best_score = 2.0  # that no later state comes near
+    before = trainer.model.config.alpha
     trainer.train()
-    assert trainer.confidence.item() == pytest.approx(0.9, abs=0.01)
-    assert trainer.predict().probabilities.mean() == pytest.approx(trainer.confidence.item(), abs=0.01)
+    assert (trainer.guard.kept_step == 0) == undone
+    mean_probability = trainer.predict().probabilities.mean()
+    if every == 91:  # what was learnt is less sure, and stays
+        assert trainer.model.config.alpha == before and 0.68 < mean_probability < trainer.confidence - 0.01
+    else:
+        assert mean_probability == pytest.approx(trainer.confidence.item(), abs=0.01)
 
 
 def test_the_teacher_makes_the_target(make_trainer):

@@ -18,6 +18,8 @@ from transformers import CONFIG_MAPPING, AutoModelForMaskedLM, BertTokenizer  # 
 from data import ClusteringCollator  # noqa: E402
 from documents import Documents  # noqa: E402
 from findings import Findings  # noqa: E402
+from modeling_bert_cluster import BertForClustering  # noqa: E402
+from trainer import ClusteringTrainer, ClusteringTrainingArguments  # noqa: E402
 
 
 VOCAB_SIZE = 101
@@ -111,6 +113,31 @@ class FixedMasks(ClusteringCollator):
             batch["labels"][row, masked] = batch["input_ids"][row, masked]
             batch["input_ids"][row, masked] = self.tokenizer.mask_token_id
         return batch
+
+
+def build_trainer(
+    name: str,
+    tokenizer: Any,
+    texts: list[str],
+    output_dir: str,
+    num_clusters: int = 3,
+    fixed_masks: bool = False,
+    eval_dataset: Any = None,
+    **arguments: Any,
+) -> ClusteringTrainer:
+    """A trainer on the CPU that saves nothing; with `fixed_masks`, one in whose steps nothing is random."""
+    torch.manual_seed(0)
+    model = BertForClustering.from_pretrained(name, num_clusters=num_clusters)
+    arguments = {"output_dir": output_dir, "disable_tqdm": True, "use_cpu": True} | arguments
+    arguments = {"save_strategy": "no", "per_device_train_batch_size": 16, "stop_tolerance": 0} | arguments
+    args = ClusteringTrainingArguments(**arguments)
+    kwargs = {"eval_dataset": eval_dataset}
+    if fixed_masks:
+        kwargs["data_collator"] = FixedMasks(tokenizer, args.mlm_probability)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    return ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer, **kwargs)
 
 
 def make_groups(sizes: list[int], spread: float, width: int = 24, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

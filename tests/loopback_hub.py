@@ -1,8 +1,8 @@
-"""A Hugging Face Hub on 127.0.0.1: what huggingface_hub 2.x asks for when it pushes and loads a model, and no more.
+"""A Hugging Face Hub on 127.0.0.1: what huggingface_hub 2.x asks for when it pushes and loads a
+model, and no more.
 
-State lies on disk: a folder a repository, in it a folder a commit. What the server does not know it refuses, and notes
-in `refused`.
-"""
+State lies on disk: a folder a repository, in it a folder a commit. What the server does not know it
+refuses, and notes in `refused`."""
 
 import base64
 import hashlib
@@ -29,7 +29,10 @@ ROUTES = {
     ("GET", rf"/api/models/{NAME}/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?"): "tree",
     ("HEAD", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
     ("GET", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
-    ("GET", r"/api/agent-harnesses"): "nothing",  # which tools may call the client; it lives without
+    (
+        "GET",
+        r"/api/agent-harnesses",
+    ): "nothing",  # which tools may call the client; it lives without
 }
 
 
@@ -47,7 +50,9 @@ class LoopbackHub(ThreadingHTTPServer):
         self.folder, self.token = folder, token
         self.refused: list[str] = []
         self.private: set[str] = set()
-        self.dies_at_commit: int | None = None  # number of the commit in whose middle the server dies
+        self.dies_at_commit: int | None = (
+            None  # number of the commit in whose middle the server dies
+        )
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -67,7 +72,11 @@ class LoopbackHub(ThreadingHTTPServer):
     def files(self, repo: str, commit: int = -1) -> dict[str, Path]:
         """Files of a commit, the last one unless said otherwise."""
         root = self.commits(repo)[commit]
-        return {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+        return {
+            path.relative_to(root).as_posix(): path
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
 
     def add_commit(self, repo: str) -> Path:
         """A new commit that begins as a copy of the last one."""
@@ -104,7 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if name in ("create", "preupload", "commit") and given != self.server.token:
             self.fail(401, None, "Invalid username or password.")
-        elif repo and (not self.server.commits(repo) or repo in self.server.private and given != self.server.token):
+        elif repo and (
+            not self.server.commits(repo)
+            or repo in self.server.private
+            and given != self.server.token
+        ):
             self.fail(404 if given else 401, "RepoNotFound", "Repository not found")
         else:
             return True
@@ -125,11 +138,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Not the Hub's own rules, but those a card breaks most easily."""
         _, header, _ = json.loads(self.body)["content"].split("---\n", 2)
         data = yaml.safe_load(header)
-        wrong = [f'"{name}" must not be empty' for name, value in data.items() if value in (None, "", [])]
-        wrong += [
-            f'"{name}" must be a list' for name in ("tags", "datasets") if not isinstance(data.get(name, []), list)
+        wrong = [
+            f'"{name}" must not be empty' for name, value in data.items() if value in (None, "", [])
         ]
-        self.reply(400 if wrong else 200, {"errors": [{"message": message} for message in wrong], "warnings": []})
+        wrong += [
+            f'"{name}" must be a list'
+            for name in ("tags", "datasets")
+            if not isinstance(data.get(name, []), list)
+        ]
+        self.reply(
+            400 if wrong else 200,
+            {"errors": [{"message": message} for message in wrong], "warnings": []},
+        )
 
     def preupload(self, repo: str, revision: str) -> None:
         files = [
@@ -166,8 +186,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def model_info(self, repo: str, revision: str | None = None) -> None:
         if commit := self.find_commit(repo, revision):
-            files = [path.relative_to(commit).as_posix() for path in sorted(commit.rglob("*")) if path.is_file()]
-            info = {"id": repo, "sha": commit.name.split("-")[1], "private": repo in self.server.private, "tags": []}
+            files = [
+                path.relative_to(commit).as_posix()
+                for path in sorted(commit.rglob("*"))
+                if path.is_file()
+            ]
+            info = {
+                "id": repo,
+                "sha": commit.name.split("-")[1],
+                "private": repo in self.server.private,
+                "tags": [],
+            }
             self.reply(200, info | {"siblings": [{"rfilename": file} for file in files]})
 
     def tree(self, repo: str, revision: str, folder: str | None) -> None:
@@ -179,7 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
             names = [path.relative_to(commit).as_posix() for path in files]
             sizes = [path.stat().st_size for path in files]
             rows = zip(names, sizes, strict=True)
-            self.reply(200, [{"type": "file", "path": name, "size": size, "oid": name} for name, size in rows])
+            self.reply(
+                200,
+                [{"type": "file", "path": name, "size": size, "oid": name} for name, size in rows],
+            )
 
     def resolve(self, repo: str, revision: str, file: str) -> None:
         if commit := self.find_commit(repo, revision):
@@ -192,15 +224,23 @@ class _Handler(BaseHTTPRequestHandler):
     def nothing(self) -> None:
         self.fail(404, "EntryNotFound", "nothing here")
 
-    def fail(self, status: int, code: str | None, message: str, headers: dict[str, str] | None = None) -> None:
+    def fail(
+        self, status: int, code: str | None, message: str, headers: dict[str, str] | None = None
+    ) -> None:
         codes = {"X-Error-Code": code} if code else {}
-        self.reply(status, {"error": message}, (headers or {}) | codes | {"X-Error-Message": message})
+        self.reply(
+            status, {"error": message}, (headers or {}) | codes | {"X-Error-Message": message}
+        )
 
-    def reply(self, status: int, content: bytes | dict | list, headers: dict[str, str] | None = None) -> None:
+    def reply(
+        self, status: int, content: bytes | dict | list, headers: dict[str, str] | None = None
+    ) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
         self.send_response(status)
-        for name, value in ((headers or {}) | {"Content-Type": kind, "Content-Length": str(len(body))}).items():
+        for name, value in (
+            (headers or {}) | {"Content-Type": kind, "Content-Length": str(len(body))}
+        ).items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":

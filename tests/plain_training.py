@@ -1,4 +1,5 @@
-"""One training in which nothing is random but the start; `test_two_processes.py` has a launcher run it.
+"""One training in which nothing is random but the start; `test_two_processes.py` has a launcher run
+it.
 
     plain_training.py ENCODER TEXTS BATCH_SIZE OUTPUT_DIR
 
@@ -9,9 +10,10 @@ import json
 import sys
 from pathlib import Path
 
-from conftest import build_trainer
 from safetensors.torch import save_file
 from transformers import AutoTokenizer
+
+from helpers import build_trainer
 
 
 def main(encoder: str, texts: str, batch_size: str, output_dir: str) -> None:
@@ -32,7 +34,10 @@ def main(encoder: str, texts: str, batch_size: str, output_dir: str) -> None:
     )
     trainer.train()
     if trainer.is_world_process_zero():
-        about = {"num_processes": trainer.accelerator.num_processes, "log": trainer.state.log_history}
+        about = {
+            "num_processes": trainer.accelerator.num_processes,
+            "log": trainer.state.log_history,
+        }
         Path(output_dir, "about.json").write_text(json.dumps(about))
         save_file(
             {"targets": trainer.targets} | dict(trainer.model.named_parameters()),

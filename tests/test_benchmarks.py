@@ -12,17 +12,26 @@ from benchmarks.in_process import trainer_for
 
 
 def result(corpus: str, setting: str, seed: int, accuracy: float, **more: float) -> dict:
-    scores = {f"{stage}_{name}": accuracy for stage in ("kmeans", "init", "eval") for name in quality.SCORES}
+    scores = {
+        f"{stage}_{name}": accuracy
+        for stage in ("kmeans", "init", "eval")
+        for name in quality.SCORES
+    }
     sizes = {"eval_smallest_cluster": 3, "eval_largest_cluster": 9 + seed}
     return {
         "corpus": corpus,
         "setting": setting,
         "seed": seed,
-        "metrics": {"num_clusters": 4 + seed, "start_runtime": 1.0, "train_runtime": 2.0} | scores | sizes | more,
+        "metrics": {"num_clusters": 4 + seed, "start_runtime": 1.0, "train_runtime": 2.0}
+        | scores
+        | sizes
+        | more,
     }
 
 
-@pytest.mark.parametrize("values, shown", [([], ""), ([0.5], "0.500"), ([0.4, 0.6], "0.500 ± 0.141")])
+@pytest.mark.parametrize(
+    "values, shown", [([], ""), ([0.5], "0.500"), ([0.4, 0.6], "0.500 ± 0.141")]
+)
 def test_spread(values, shown):
     assert quality.spread(values) == shown
 
@@ -34,7 +43,10 @@ def test_tables_show_what_is_known():
     ]
     results.append(result("b", "auto", 2, 0.7))
     assert "| 0.300 / 0.200 | 0.500 ± 0.141 / 0.500 ± 0.141 |" in quality.summary(results)
-    assert "| b | 6 | auto | 1 | 0.700 / 0.700 | 0.700 / 0.700 |  | 0.700 / 0.700 |" in quality.summary(results)
+    assert (
+        "| b | 6 | auto | 1 | 0.700 / 0.700 | 0.700 / 0.700 |  | 0.700 / 0.700 |"
+        in quality.summary(results)
+    )
     table = quality.table(results)
     assert "| a | 4 | default | untrained | 0.300 | 0.200 |  |" in table
     assert "| 3 to 10 | 3 |" in table and table.count("\n") == 1 + 4 + 3
@@ -53,12 +65,25 @@ def test_a_run_that_is_kept_is_not_repeated(tmp_path, monkeypatch):
         return {"num_clusters": 2}
 
     monkeypatch.setattr(quality, "run", run)
-    command = ["quality", "--encoder", "e", "--corpora", "x/a.csv:2:30", "--settings", "one two", "--seeds", "1", "2"]
+    command = [
+        "quality",
+        "--encoder",
+        "e",
+        "--corpora",
+        "x/a.csv:2:30",
+        "--settings",
+        "one two",
+        "--seeds",
+        "1",
+        "2",
+    ]
     command += ["--results", str(tmp_path), "--max_seq_length", "9"]
     monkeypatch.setattr(sys, "argv", command)
     for _ in range(2):
         results = quality.collect("", {"one two": ["--init", "kmeans"]}, ["one two"], "unused")
-    assert made == [("x/a.csv:2:30", ["--init", "kmeans"], seed, ["--max_seq_length", "9"]) for seed in (1, 2)]
+    assert made == [
+        ("x/a.csv:2:30", ["--init", "kmeans"], seed, ["--max_seq_length", "9"]) for seed in (1, 2)
+    ]
     assert [r["corpus"] for r in results] == ["a, 30 texts"] * 2
     kept = json.loads((tmp_path / "a-30-texts-one-two-1.json").read_text())
     assert kept == results[0]
@@ -83,7 +108,15 @@ def test_a_peer_is_a_process_whose_time_and_memory_are_its_own():
 
 
 def test_the_table_of_peers():
-    kept = {"corpus": "a", "accuracy": 0.5, "nmi": 0.4, "ari": 0.3, "outliers": 0.25, "seconds": 9.6, "peak_mib": 1500}
+    kept = {
+        "corpus": "a",
+        "accuracy": 0.5,
+        "nmi": 0.4,
+        "ari": 0.3,
+        "outliers": 0.25,
+        "seconds": 9.6,
+        "peak_mib": 1500,
+    }
     results = [kept | {"method": "m", "seed": seed, "num_clusters": 7 + seed} for seed in (0, 2)]
     assert peers.table(results).splitlines()[-1] == (
         "| a | m | 0.500 ± 0.000 | 0.400 ± 0.000 | 0.300 ± 0.000 | 7 to 9 | 25.0% | 10 | 1,500 |"
@@ -103,18 +136,30 @@ def test_purity_by_stability_is_weighted_by_documents():
     assert trust.correlation_table(results).splitlines()[-1] == "| a | 1.000 | 0.500 |"
 
 
-def test_in_process_training_records_what_the_benchmarks_need(corpus, headless_dir, tmp_path, monkeypatch):
+def test_in_process_training_records_what_the_benchmarks_need(
+    corpus, headless_dir, tmp_path, monkeypatch
+):
     texts, classes = corpus
     with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["text", "label"], *zip(texts, classes, strict=True)])
-    spec, options = f"{tmp_path / 'a.csv'}:3:80", ["--per_device_train_batch_size", "16", "--use_cpu"]
+    spec, options = (
+        f"{tmp_path / 'a.csv'}:3:80",
+        ["--per_device_train_batch_size", "16", "--use_cpu"],
+    )
 
     trainer, documents = trainer_for(headless_dir, spec, 1, "label", tmp_path / "run", options)
-    assert len(documents) == len(trainer.train_dataset) == 80 and trainer.model.config.num_clusters == 3
+    assert (
+        len(documents) == len(trainer.train_dataset) == 80
+        and trainer.model.config.num_clusters == 3
+    )
 
-    monkeypatch.setattr("starting.agreement", lambda *_: 0.5)  # so that alpha is fitted anew
+    monkeypatch.setattr(
+        "bert_clustering.training.initialize.agreement", lambda *_: 0.5
+    )  # so that alpha is fitted anew
     found = trust.run(headless_dir, spec, 1, "label", options)
-    assert found["alphas"][0] != found["alphas"][1] and sum(c["size"] for c in found["clusters"]) == 80
+    assert (
+        found["alphas"][0] != found["alphas"][1] and sum(c["size"] for c in found["clusters"]) == 80
+    )
     assert found["before"]["mean_probability"] > 0.6
     assert found["after"]["mean_probability"] == pytest.approx(found["agreement"], abs=0.01)
     table = trust.calibration_table([found | {"corpus": "a"}]).splitlines()[-1]
@@ -125,16 +170,26 @@ def test_in_process_training_records_what_the_benchmarks_need(corpus, headless_d
     refreshes = masked_lm.run(headless_dir, spec, options, 1, "label", picture)
     assert [seen["epoch"] for seen in refreshes] == [0, 1, 2] and picture.stat().st_size > 10_000
     assert all(sum(seen["sizes"]) == 80 for seen in refreshes)
-    assert refreshes[0]["centroid_drift"] == 0 and refreshes[0]["spread"] == 1 and refreshes[2]["centroid_drift"] > 0
-    table = masked_lm.table([{"setting": "s", "losses": "l", "refreshes": refreshes}], [0, 2]).splitlines()
-    assert len(table) == 4 and table[-1].startswith("| s | l | 2 | " + " / ".join(map(str, refreshes[2]["sizes"])))
+    assert (
+        refreshes[0]["centroid_drift"] == 0
+        and refreshes[0]["spread"] == 1
+        and refreshes[2]["centroid_drift"] > 0
+    )
+    table = masked_lm.table(
+        [{"setting": "s", "losses": "l", "refreshes": refreshes}], [0, 2]
+    ).splitlines()
+    assert len(table) == 4 and table[-1].startswith(
+        "| s | l | 2 | " + " / ".join(map(str, refreshes[2]["sizes"]))
+    )
 
 
 def test_foreign_texts_are_told_from_those_of_the_home_corpus(corpus, headless_dir, tmp_path):
     (tmp_path / "home.txt").write_text("\n".join(corpus[0]))
     (tmp_path / "foreign.txt").write_text("\n".join(f"who {number} " * 40 for number in range(30)))
     options = ["--per_device_train_batch_size", "16", "--use_cpu"]
-    found = outliers.run(headless_dir, f"{tmp_path / 'home.txt'}:3:60", [str(tmp_path / "foreign.txt")], 1, options)
+    found = outliers.run(
+        headless_dir, f"{tmp_path / 'home.txt'}:3:60", [str(tmp_path / "foreign.txt")], 1, options
+    )
     assert found["new"]["auc"] > 0.9
     shares = [found["new"][str(threshold)]["share"] for threshold in outliers.THRESHOLDS]
     assert shares == sorted(shares, reverse=True) and shares[0] > 0

@@ -1,4 +1,5 @@
-"""Runs killed at any moment: the same command with `--resume_from_checkpoint` ends as the run that was never killed.
+"""Runs killed at any moment: the same command with `--resume_from_checkpoint` ends as the run that
+was never killed.
 
 Processes are real ones, forked from a server that has done no more than import the command.
 """
@@ -23,7 +24,9 @@ KILLS = 20 if os.environ.get("THOROUGH") else 3
 
 
 def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
-    """Run the command with its output in `log`; die at the n-th file it opens for writing, half of it written."""
+    """Run the command with its output in `log`; die at the n-th file it opens for writing, half of
+    it written.
+    """
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -31,7 +34,11 @@ def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
 
     def on_event(event: str, details: tuple) -> None:
         nonlocal writes
-        if event == "open" and str(details[0]).startswith(output) and details[2] & (os.O_WRONLY | os.O_RDWR):
+        if (
+            event == "open"
+            and str(details[0]).startswith(output)
+            and details[2] & (os.O_WRONLY | os.O_RDWR)
+        ):
             writes += 1
             if writes == kill_at_write:
                 with open(details[0], "w") as file:
@@ -41,7 +48,7 @@ def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     sys.addaudithook(on_event)
     sys.argv = ["run_clustering.py", *arguments]
-    import run_clustering
+    from bert_clustering import run_clustering
 
     run_clustering.main()
     with open(log, "a") as file:
@@ -50,18 +57,26 @@ def command(arguments: list[str], log: Path, kill_at_write: int | None) -> None:
 
 @pytest.fixture(scope="module")
 def start_process():
-    """Start the command in a process of its own, which is given the arguments and what `command` takes besides."""
+    """Start the command in a process of its own, which is given the arguments and what `command`
+    takes besides.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["run_clustering"])
+        context.set_forkserver_preload(["bert_clustering.run_clustering"])
 
-        def start(*arguments, log: Path, kill_at_write: int | None = None) -> multiprocessing.Process:
-            process = context.Process(target=command, args=([*map(str, arguments)], log, kill_at_write))
+        def start(
+            *arguments, log: Path, kill_at_write: int | None = None
+        ) -> multiprocessing.Process:
+            process = context.Process(
+                target=command, args=([*map(str, arguments)], log, kill_at_write)
+            )
             process.start()
             return process
 
-        ready = context.Process(target=time.sleep, args=(0,))  # when it ends, the server has imported everything
+        ready = context.Process(
+            target=time.sleep, args=(0,)
+        )  # when it ends, the server has imported everything
         ready.start()
         ready.join()
         yield start
@@ -72,9 +87,33 @@ def arguments(corpus, headless_dir, tmp_path_factory) -> list:
     path = tmp_path_factory.mktemp("texts") / "train.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["text"], *([text] for text in corpus[0])])
-    arguments = ["--model_name_or_path", headless_dir, "--train_file", path, "--num_clusters", 3, "--do_train"]
-    arguments += ["--per_device_train_batch_size", 16, "--num_train_epochs", 2, "--target_update", 4, "--use_cpu"]
-    return arguments + ["--save_strategy", "steps", "--save_steps", 3, "--stop_tolerance", 0, "--save_embeddings"]
+    arguments = [
+        "--model_name_or_path",
+        headless_dir,
+        "--train_file",
+        path,
+        "--num_clusters",
+        3,
+        "--do_train",
+    ]
+    arguments += [
+        "--per_device_train_batch_size",
+        16,
+        "--num_train_epochs",
+        2,
+        "--target_update",
+        4,
+        "--use_cpu",
+    ]
+    return arguments + [
+        "--save_strategy",
+        "steps",
+        "--save_steps",
+        3,
+        "--stop_tolerance",
+        0,
+        "--save_embeddings",
+    ]
 
 
 def results(output: Path) -> dict[str, bytes]:
@@ -84,7 +123,9 @@ def results(output: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def whole(start_process, arguments, tmp_path_factory) -> tuple[dict[str, bytes], int, float]:
-    """Results of a run that nobody kills, how often it opens a file for writing, and its seconds of CPU time."""
+    """Results of a run that nobody kills, how often it opens a file for writing, and its seconds of
+    CPU time.
+    """
     folder = tmp_path_factory.mktemp("whole")
     log = folder / "log"
     process = start_process(*arguments, "--output_dir", folder / "run", log=log)
@@ -103,7 +144,9 @@ def send_after(seconds: float, process: multiprocessing.Process, number: signal.
 
 
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_killed_run_ends_as_if_it_had_never_been_killed(number, start_process, arguments, whole, tmp_path):
+def test_a_killed_run_ends_as_if_it_had_never_been_killed(
+    number, start_process, arguments, whole, tmp_path
+):
     """Killed once, or twice, after a random time or in the middle of a file."""
     expected, writes, seconds = whole
     generator, output, log = random.Random(number), tmp_path / "run", tmp_path / "log"
@@ -133,7 +176,10 @@ def test_an_interrupted_run_says_so_and_can_go_on(start_process, arguments, whol
     process = start_process(*command, log=log)
     send_after(0.6 * seconds, process, signal.SIGINT)
     process.join()
-    assert process.exitcode == 130 and log.read_text().count("interrupted. What was saved is whole") == 1
+    assert (
+        process.exitcode == 130
+        and log.read_text().count("interrupted. What was saved is whole") == 1
+    )
     process = start_process(*command, "--resume_from_checkpoint", log=log)
     process.join()
     assert process.exitcode == 0 and results(tmp_path / "run") == expected

@@ -1,4 +1,6 @@
-"""The model: every family forward, backward, saved and reloaded; masked-LM loss on masked positions; padding."""
+"""The model: every family forward, backward, saved and reloaded; masked-LM loss on masked
+positions; padding.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,15 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import FAMILIES, VOCAB_SIZE, tiny_config
 from transformers import CONFIG_MAPPING, AutoModel, AutoModelForMaskedLM
 
-from configuration_bert_cluster import BertClusterConfig
-from modeling_bert_cluster import BertForClustering, soft_assignment
+from bert_clustering.configuration_bert_cluster import BertClusterConfig
+from bert_clustering.modeling_bert_cluster import BertForClustering, soft_assignment
+from helpers import FAMILIES, VOCAB_SIZE, tiny_config
 
 
 def build(family: str, num_clusters: int = 5, **arguments) -> BertForClustering:
-    config = BertClusterConfig(backbone_config=tiny_config(family), num_clusters=num_clusters, **arguments)
+    config = BertClusterConfig(
+        backbone_config=tiny_config(family), num_clusters=num_clusters, **arguments
+    )
     model = BertForClustering(config).eval()
     torch.nn.init.normal_(model.cluster_head.centroids)
     return model
@@ -56,14 +60,17 @@ def test_masked_positions_give_the_dense_loss_and_gradients(family):
     torch.testing.assert_close(output.last_hidden_state, dense.hidden_states[-1])
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-6, rtol=1e-5, msg=name)
+            torch.testing.assert_close(
+                gradients[name], parameter.grad, atol=1e-6, rtol=1e-5, msg=name
+            )
 
 
 def test_backward_reaches_every_parameter(family):
     model = build(family)
     output = model(**batch(model))
     (output.loss - output.logits[:, 0].sum()).backward()
-    # A classifier over token types or an unused relative-position table may stay without gradient, a weight may not.
+    # A classifier over token types or an unused relative-position table may stay without gradient,
+    # a weight may not.
     without = [name for name, p in model.named_parameters() if p.grad is None]
     assert without == []
 
@@ -100,7 +107,9 @@ def test_plain_checkpoint_with_and_without_its_head(family, tmp_path):
         assert model.config.mlm_head_is_fresh == fresh
         assert not model.has_clusters
         if not fresh:
-            torch.testing.assert_close(model(**inputs, labels=labels).loss, plain(**inputs, labels=labels).loss)
+            torch.testing.assert_close(
+                model(**inputs, labels=labels).loss, plain(**inputs, labels=labels).loss
+            )
 
 
 def test_padding_never_changes_a_result(family):
@@ -128,8 +137,12 @@ def test_softmax_of_logits_is_q_and_no_mask_is_a_zero_loss_with_gradient_path(fa
 def test_soft_assignment_by_hand():
     """Distances² 0 and 1; alpha 3: (1 + 3)^-2 = 1/16 multiplied, (1 + 1/3)^-2 = 9/16 divided."""
     z, r = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 1.0]])
-    torch.testing.assert_close(soft_assignment(z, r, 3.0, "multiply").exp(), torch.tensor([[16 / 17, 1 / 17]]))
-    torch.testing.assert_close(soft_assignment(z, r, 3.0, "divide").exp(), torch.tensor([[16 / 25, 9 / 25]]))
+    torch.testing.assert_close(
+        soft_assignment(z, r, 3.0, "multiply").exp(), torch.tensor([[16 / 17, 1 / 17]])
+    )
+    torch.testing.assert_close(
+        soft_assignment(z, r, 3.0, "divide").exp(), torch.tensor([[16 / 25, 9 / 25]])
+    )
 
 
 def test_centroids_and_q_stay_float32_under_bfloat16(tmp_path):
@@ -155,8 +168,15 @@ def test_number_of_clusters_is_one_thing(num_clusters, tmp_path):
     for config in (model.config, BertClusterConfig.from_pretrained(tmp_path)):
         assert config.num_clusters == config.num_labels == len(config.id2label) == num_clusters
         assert config.id2label[1] == "topic 1"
-    other = BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2, ignore_mismatched_sizes=True)
-    assert other.config.num_clusters == other.config.num_labels == len(other.config.id2label) == num_clusters + 2
+    other = BertForClustering.from_pretrained(
+        tmp_path, num_clusters=num_clusters + 2, ignore_mismatched_sizes=True
+    )
+    assert (
+        other.config.num_clusters
+        == other.config.num_labels
+        == len(other.config.id2label)
+        == num_clusters + 2
+    )
     assert len(other.cluster_head.centroids) == num_clusters + 2 and not other.has_clusters
     with pytest.raises(ValueError, match="ignore_mismatched_sizes"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2)
@@ -164,9 +184,16 @@ def test_number_of_clusters_is_one_thing(num_clusters, tmp_path):
 
 def test_a_config_of_an_older_version_still_loads(tmp_path):
     """The fixture was written before `base_model` was a field."""
-    shutil.copy(Path(__file__).parent / "fixtures" / "config_before_base_model.json", tmp_path / "config.json")
+    shutil.copy(
+        Path(__file__).parent / "fixtures" / "config_before_base_model.json",
+        tmp_path / "config.json",
+    )
     config = BertClusterConfig.from_pretrained(tmp_path)
-    assert config.num_clusters == 3 and config.id2label[2] == "invoice, loan, payment" and config.base_model is None
+    assert (
+        config.num_clusters == 3
+        and config.id2label[2] == "invoice, loan, payment"
+        and config.base_model is None
+    )
     BertForClustering(config).save_pretrained(tmp_path / "model")
     again = BertForClustering.from_pretrained(tmp_path / "model")
     assert again.cluster_head.centroids.shape == (3, 40) and again.config.alpha == config.alpha
@@ -197,9 +224,9 @@ def test_config_refuses_nonsense(arguments, message):
 
 
 def test_checkpoints_that_cannot_be_clustered(tmp_path):
-    AutoModel.from_config(CONFIG_MAPPING["gpt2"](n_layer=1, n_head=1, n_embd=8, vocab_size=9)).save_pretrained(
-        tmp_path
-    )
+    AutoModel.from_config(
+        CONFIG_MAPPING["gpt2"](n_layer=1, n_head=1, n_embd=8, vocab_size=9)
+    ).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="gpt2.*no masked-language-model encoder"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=3)
 

@@ -1,4 +1,6 @@
-"""What the README shows is run: its Python, and its commands but for those that load a dataset of the Hub."""
+"""What the README shows is run: its Python, and its commands but for those that load a dataset of
+the Hub.
+"""
 
 import csv
 import os
@@ -12,7 +14,11 @@ import pytest
 from loopback_hub import LoopbackHub
 from transformers import HfArgumentParser
 
-from arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
+from bert_clustering.training.arguments import (
+    ClusteringTrainingArguments,
+    DataArguments,
+    ModelArguments,
+)
 
 
 pytestmark = pytest.mark.slow
@@ -33,9 +39,15 @@ def commands() -> list[list[str]]:
 
 def run(command: list[str], folder: Path, returncode: int = 0, **more: str) -> str:
     """Run it; what it wrote to stderr."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HOME": str(folder / "hf"), "ACCELERATE_USE_CPU": "true"}
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "HF_HOME": str(folder / "hf"),
+        "ACCELERATE_USE_CPU": "true",
+    }
     environment |= more
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == returncode, done.stderr
     return done.stderr
 
@@ -44,11 +56,16 @@ def launch(command: list[str]) -> list[str]:
     """How a command starts the script here."""
     script = command.index("run_clustering.py")
     launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", *command[1:script]]
-    return [*([sys.executable] if command[0] == "python" else launcher), str(ROOT / "run_clustering.py")]
+    return [
+        *([sys.executable] if command[0] == "python" else launcher),
+        str(ROOT / "run_clustering.py"),
+    ]
 
 
 def test_python_blocks_run_one_after_the_other(corpus, headless_dir, tmp_path):
-    code = "\n".join(block for block in blocks("python") if "bertopic" not in block and "revision" not in block)
+    code = "\n".join(
+        block for block in blocks("python") if "bertopic" not in block and "revision" not in block
+    )
     assert HUB_ENCODER in code
     code = f"texts = {corpus[0]!r}\n" + code.replace(HUB_ENCODER, headless_dir)
     code += "\nassert probabilities.shape == (91, 3) and embeddings.shape == (91, 40)"
@@ -62,12 +79,18 @@ def test_commands_are_understood():
     parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
     for command in commands():
         arguments = command[command.index("run_clustering.py") + 1 :]
-        parser.parse_args_into_dataclasses([argument for argument in arguments if argument != "..."])
+        parser.parse_args_into_dataclasses(
+            [argument for argument in arguments if argument != "..."]
+        )
 
 
 def test_an_error_of_a_launched_command_is_one_message(tmp_path):
     command = next(command for command in commands() if "--train_file" in command)
-    stderr = run([*launch(command), *command[command.index("run_clustering.py") + 1 :]], tmp_path, returncode=1)
+    stderr = run(
+        [*launch(command), *command[command.index("run_clustering.py") + 1 :]],
+        tmp_path,
+        returncode=1,
+    )
     assert "error: 'messages.csv': there is no such file." in stderr and "Traceback" not in stderr
 
 

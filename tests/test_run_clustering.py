@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from conftest import tiny_config
 from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer
 
-import run_clustering
-from modeling_bert_cluster import BertForClustering
+from bert_clustering import run_clustering
+from bert_clustering.modeling_bert_cluster import BertForClustering
+from helpers import tiny_config
 
 
 def read_rows(path) -> list[dict[str, str]]:
@@ -48,7 +48,10 @@ def train_file(corpus, tmp_path_factory) -> Path:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["key", "text", "topic"])
-        writer.writerows([f"{row:03d}", text, topic] for row, (text, topic) in enumerate(zip(*corpus, strict=True)))
+        writer.writerows(
+            [f"{row:03d}", text, topic]
+            for row, (text, topic) in enumerate(zip(*corpus, strict=True))
+        )
     return path
 
 
@@ -56,7 +59,9 @@ def train_file(corpus, tmp_path_factory) -> Path:
 def new_file(corpus, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("texts") / "new.jsonl.gz"
     with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.writelines(json.dumps({"text": text, "key": row}) + "\n" for row, text in enumerate(corpus[0][:7]))
+        file.writelines(
+            json.dumps({"text": text, "key": row}) + "\n" for row, text in enumerate(corpus[0][:7])
+        )
     return path
 
 
@@ -64,8 +69,23 @@ def new_file(corpus, tmp_path_factory) -> Path:
 def train(run, train_file, headless_dir, tmp_path):
     def call(*more, output="run") -> Path:
         run(
-            *("--model_name_or_path", headless_dir, "--train_file", train_file, "--num_clusters", 3, "--do_train"),
-            *("--output_dir", tmp_path / output, "--num_train_epochs", 2, "--per_device_train_batch_size", 16),
+            *(
+                "--model_name_or_path",
+                headless_dir,
+                "--train_file",
+                train_file,
+                "--num_clusters",
+                3,
+                "--do_train",
+            ),
+            *(
+                "--output_dir",
+                tmp_path / output,
+                "--num_train_epochs",
+                2,
+                "--per_device_train_batch_size",
+                16,
+            ),
             *("--stop_tolerance", 0, "--disable_tqdm", "true", "--use_cpu", *more),
         )
         return tmp_path / output
@@ -80,44 +100,91 @@ def test_the_number_of_clusters_is_found(train, run, train_file, tmp_path, caplo
     assert scores[str(found)] == max(scores.values()) and set(map(int, scores)) <= set(range(2, 10))
     assert len(strict_json(output / "config.json")["id2label"]) == found
     assert (output / "results" / "num_clusters.png").read_bytes().startswith(b"\x89PNG")
-    assert {int(row["cluster"]) for row in read_rows(output / "results" / "clusters.csv")} == set(range(found))
+    assert {int(row["cluster"]) for row in read_rows(output / "results" / "clusters.csv")} == set(
+        range(found)
+    )
     assert f"Number of clusters: {found}; next best" in caplog.text
-    on = ["--model_name_or_path", output, "--train_file", train_file, "--num_clusters", "auto", "--do_train"]
-    with pytest.raises(SystemExit, match=f"holds {found} clusters, --num_clusters auto was asked for"):
+    on = [
+        "--model_name_or_path",
+        output,
+        "--train_file",
+        train_file,
+        "--num_clusters",
+        "auto",
+        "--do_train",
+    ]
+    with pytest.raises(
+        SystemExit, match=f"holds {found} clusters, --num_clusters auto was asked for"
+    ):
         run(*on, "--output_dir", tmp_path / "on")
-    resumed = train("--num_clusters", "auto", "--max_clusters", 9, "--resume_from_checkpoint")  # for another epoch
+    resumed = train(
+        "--num_clusters", "auto", "--max_clusters", 9, "--resume_from_checkpoint"
+    )  # for another epoch
     results = strict_json(resumed / "all_results.json")
-    assert results["num_clusters"] == found and results["num_clusters_scores"] == scores and results["epoch"] == 2
+    assert (
+        results["num_clusters"] == found
+        and results["num_clusters_scores"] == scores
+        and results["epoch"] == 2
+    )
 
 
-def test_documents_that_belong_nowhere_get_no_cluster(train, run, train_file, corpus, tmp_path, capsys):
+def test_documents_that_belong_nowhere_get_no_cluster(
+    train, run, train_file, corpus, tmp_path, capsys
+):
     output = train("--outlier_threshold", 1.5, "--save_embeddings")
-    rows, results = read_rows(output / "results" / "clusters.csv"), strict_json(output / "all_results.json")
+    rows, results = (
+        read_rows(output / "results" / "clusters.csv"),
+        strict_json(output / "all_results.json"),
+    )
     outliers = [row for row in rows if row["cluster"] == "-1"]
-    assert 0 < results["outliers"] == len(outliers) < 20 and {row["label"] for row in outliers} == {"outlier"}
+    assert 0 < results["outliers"] == len(outliers) < 20 and {row["label"] for row in outliers} == {
+        "outlier"
+    }
     assert f"{len(outliers)} of 91 documents belong nowhere" in capsys.readouterr().out
     model = BertForClustering.from_pretrained(output)
     embeddings = np.load(output / "results" / "embeddings.npy")[:, None]
-    distances = np.linalg.norm(embeddings - model.cluster_head.centroids.detach().numpy(), axis=2).min(axis=1)
+    distances = np.linalg.norm(
+        embeddings - model.cluster_head.centroids.detach().numpy(), axis=2
+    ).min(axis=1)
     farthest = {corpus[0][row] for row in np.argsort(distances)[len(rows) - len(outliers) :]}
     assert {row["text"] for row in outliers} == farthest
     median, deviation = model.config.typical_distance
     assert median == pytest.approx(np.median(distances), rel=1e-4)
     assert deviation == pytest.approx(1.4826 * np.median(np.abs(distances - median)), rel=1e-3)
 
-    told = ["--model_name_or_path", output, "--output_dir", tmp_path / "new", "--outlier_threshold", 1.5]
+    told = [
+        "--model_name_or_path",
+        output,
+        "--output_dir",
+        tmp_path / "new",
+        "--outlier_threshold",
+        1.5,
+    ]
     run(*told, "--do_predict", "--predict_file", train_file)
     rows = read_rows(tmp_path / "new" / "results" / "predictions.csv")
     assert {row["text"] for row in rows if row["cluster"] == "-1"} == farthest
-    run("--do_report", "--model_name_or_path", output, "--merge", "0,2", "--output_dir", tmp_path / "merged")
+    run(
+        "--do_report",
+        "--model_name_or_path",
+        output,
+        "--merge",
+        "0,2",
+        "--output_dir",
+        tmp_path / "merged",
+    )
     rows = read_rows(tmp_path / "merged" / "results" / "clusters.csv")
     assert {row["cluster"] for row in rows} == {"0", "1"}
     assert "outliers" not in strict_json(tmp_path / "merged" / "all_results.json")
-    assert BertForClustering.from_pretrained(tmp_path / "merged").config.typical_distance != [median, deviation]
+    assert BertForClustering.from_pretrained(tmp_path / "merged").config.typical_distance != [
+        median,
+        deviation,
+    ]
 
     model.config.typical_distance = None
     model.config.save_pretrained(output)
-    with pytest.raises(SystemExit, match="does not say how far its documents lie from the centroids"):
+    with pytest.raises(
+        SystemExit, match="does not say how far its documents lie from the centroids"
+    ):
         run(*told, "--do_predict", "--predict_file", train_file)
 
 
@@ -132,8 +199,12 @@ def test_labels_that_a_person_gave_stay_with_their_clusters(train, run, train_fi
     assert strict_json(tmp_path / "on" / "config.json")["id2label"] == config["id2label"]
     run(*more, "--output_dir", tmp_path / "anew", "--init", "kmeans", "--num_clusters", 3)
     anew = strict_json(tmp_path / "anew" / "config.json")["id2label"]
-    assert len(set(anew.values())) == 3 and not set(anew.values()) & set(config["id2label"].values())
-    assert {row["label"] for row in read_rows(tmp_path / "anew" / "results" / "clusters.csv")} == set(anew.values())
+    assert len(set(anew.values())) == 3 and not set(anew.values()) & set(
+        config["id2label"].values()
+    )
+    assert {
+        row["label"] for row in read_rows(tmp_path / "anew" / "results" / "clusters.csv")
+    } == set(anew.values())
 
 
 def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monkeypatch):
@@ -141,13 +212,23 @@ def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monke
     output = train("--num_train_epochs", 1)
     texts = ["pear", "moon of the star", "", "", "a loan", "fig and plum juice", "rocket"]
     (tmp_path / "new.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
-    predict = ["--model_name_or_path", output, "--do_predict", "--predict_file", tmp_path / "new.jsonl"]
+    predict = [
+        "--model_name_or_path",
+        output,
+        "--do_predict",
+        "--predict_file",
+        tmp_path / "new.jsonl",
+    ]
     predict += ["--skip_bad_rows", "--use_cpu", "--output_dir"]
     run(*predict, tmp_path / "whole")
     stream = run_clustering.stream_documents
-    monkeypatch.setattr(run_clustering, "stream_documents", lambda *args, **kwargs: stream(*args, size=2, **kwargs))
+    monkeypatch.setattr(
+        run_clustering, "stream_documents", lambda *args, **kwargs: stream(*args, size=2, **kwargs)
+    )
     run(*predict, tmp_path / "parts")
-    whole, parts = (read_rows(tmp_path / name / "results" / "predictions.csv") for name in ("whole", "parts"))
+    whole, parts = (
+        read_rows(tmp_path / name / "results" / "predictions.csv") for name in ("whole", "parts")
+    )
     assert [row["text"] for row in parts] == texts and [row["id"] for row in parts] == [*"0123456"]
     assert [row["cluster"] for row in parts] == [row["cluster"] for row in whole]
     assert [row["cluster"] == "" for row in parts] == [text == "" for text in texts]
@@ -171,13 +252,26 @@ def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
 
     metrics = strict_json(output / "all_results.json")
     scores = ("accuracy", "nmi", "ari", "purity")
-    assert {f"{stage}_{name}" for stage in ("kmeans", "init", "untrained", "eval") for name in scores} < set(metrics)
-    assert [metrics[f"kmeans_{name}"] for name in scores] == [metrics[f"init_{name}"] for name in scores]
+    assert {
+        f"{stage}_{name}" for stage in ("kmeans", "init", "untrained", "eval") for name in scores
+    } < set(metrics)
+    assert [metrics[f"kmeans_{name}"] for name in scores] == [
+        metrics[f"init_{name}"] for name in scores
+    ]
     sizes = np.bincount([int(row["cluster"]) for row in rows], minlength=3)
-    assert (metrics["eval_smallest_cluster"], metrics["eval_largest_cluster"]) == (sizes.min(), sizes.max())
-    assert metrics["num_clusters"] == 3 and metrics["train_runtime"] > 0 and metrics["train_samples_per_second"] > 0
+    assert (metrics["eval_smallest_cluster"], metrics["eval_largest_cluster"]) == (
+        sizes.min(),
+        sizes.max(),
+    )
+    assert (
+        metrics["num_clusters"] == 3
+        and metrics["train_runtime"] > 0
+        and metrics["train_samples_per_second"] > 0
+    )
     assert -1 <= metrics["eval_silhouette"] <= 1
-    assert metrics["truncated_share"] == pytest.approx(np.mean([len(text.split()) > 7 for text in texts]))
+    assert metrics["truncated_share"] == pytest.approx(
+        np.mean([len(text.split()) > 7 for text in texts])
+    )
     assert strict_json(output / "trainer_state.json")["global_step"] == 12
 
     printed = capsys.readouterr().out
@@ -190,18 +284,49 @@ def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
     assert not config["mlm_head_is_fresh"]
 
 
-def test_saved_model_clusters_new_texts_and_scores_old_ones(train, run, train_file, new_file, tmp_path):
+def test_saved_model_clusters_new_texts_and_scores_old_ones(
+    train, run, train_file, new_file, tmp_path
+):
     output = train("--label_column", "topic")
-    first, model = strict_json(output / "all_results.json"), (output / "model.safetensors").read_bytes()
+    first, model = (
+        strict_json(output / "all_results.json"),
+        (output / "model.safetensors").read_bytes(),
+    )
     common = ("--model_name_or_path", output, "--disable_tqdm", "true", "--use_cpu")
-    run(*common, "--do_predict", "--predict_file", new_file, "--output_dir", tmp_path / "new", "--id_column", "key")
+    run(
+        *common,
+        "--do_predict",
+        "--predict_file",
+        new_file,
+        "--output_dir",
+        tmp_path / "new",
+        "--id_column",
+        "key",
+    )
     clusters = [row["cluster"] for row in read_rows(output / "results" / "clusters.csv")]
     new = read_rows(tmp_path / "new" / "results" / "predictions.csv")
-    assert [row["cluster"] for row in new] == clusters[:7] and [row["id"] for row in new] == list("0123456")
+    assert [row["cluster"] for row in new] == clusters[:7] and [row["id"] for row in new] == list(
+        "0123456"
+    )
 
-    run(*common, "--do_eval", "--train_file", train_file, "--label_column", "topic", "--output_dir", output)
+    run(
+        *common,
+        "--do_eval",
+        "--train_file",
+        train_file,
+        "--label_column",
+        "topic",
+        "--output_dir",
+        output,
+    )
     again = strict_json(output / "all_results.json")
-    for name in ("eval_accuracy", "eval_silhouette", "eval_largest_cluster", "train_runtime", "init_nmi"):
+    for name in (
+        "eval_accuracy",
+        "eval_silhouette",
+        "eval_largest_cluster",
+        "train_runtime",
+        "init_nmi",
+    ):
         assert again[name] == pytest.approx(first[name]), name
     assert (output / "model.safetensors").read_bytes() == model
 
@@ -226,7 +351,9 @@ def test_arguments_from_a_json_file(run, train_file, headless_dir, tmp_path):
     (tmp_path / "arguments.json").write_text(json.dumps(arguments))
     run(tmp_path / "arguments.json")
     config = strict_json(tmp_path / "run" / "config.json")
-    assert config["alpha"] == 1 and config["kernel"] == "divide" and not config["normalize_embeddings"]
+    assert (
+        config["alpha"] == 1 and config["kernel"] == "divide" and not config["normalize_embeddings"]
+    )
 
 
 def test_resume_goes_on_in_the_same_folder(train):
@@ -234,12 +361,17 @@ def test_resume_goes_on_in_the_same_folder(train):
     output = train("--num_train_epochs", 1, output="half")
     train("--num_train_epochs", 2, "--resume_from_checkpoint", output="half")
     assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    assert read_rows(output / "results" / "clusters.csv") == read_rows(whole / "results" / "clusters.csv")
+    assert read_rows(output / "results" / "clusters.csv") == read_rows(
+        whole / "results" / "clusters.csv"
+    )
 
 
 def test_the_same_seed_gives_the_same_results_whatever_the_number_of_workers(train):
     first = train(output="first")
-    for name, workers in (("again", ()), ("more", ("--preprocessing_num_workers", 2, "--dataloader_num_workers", 2))):
+    for name, workers in (
+        ("again", ()),
+        ("more", ("--preprocessing_num_workers", 2, "--dataloader_num_workers", 2)),
+    ):
         output = train(*workers, output=name)
         for file in ("model.safetensors", "results/clusters.csv"):
             assert (output / file).read_bytes() == (first / file).read_bytes(), (name, file)
@@ -252,21 +384,29 @@ def test_resuming_without_a_whole_checkpoint_starts_from_the_beginning(train, tm
     output = train("--resume_from_checkpoint")
     assert "no whole checkpoint" in caplog.text and "starts from the beginning" in caplog.text
     assert (output / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    with pytest.raises(SystemExit, match="was written for 91 documents, there are now 90. Resume with the same texts"):
+    with pytest.raises(
+        SystemExit,
+        match="was written for 91 documents, there are now 90. Resume with the same texts",
+    ):
         train("--resume_from_checkpoint", "--max_train_samples", 90)
 
 
 @pytest.mark.parametrize(
-    "share, message", [(0.5, "error: .*File too large"), (1.5, "error: A file could not be written")]
+    "share, message",
+    [(0.5, "error: .*File too large"), (1.5, "error: A file could not be written")],
 )
 def test_a_full_disk_is_one_clear_message_and_the_run_can_go_on(train, share, message):
-    """Files may grow to half a model, then to less than an optimizer's state: what is the first to fail differs."""
+    """Files may grow to half a model, then to less than an optimizer's state: what is the first to
+    fail differs.
+    """
     whole = train(output="whole")
     size = (whole / "model.safetensors").stat().st_size
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * size), limits[1]))
     try:
-        with pytest.raises(SystemExit, match=f"(?s)^{message}.*--resume_from_checkpoint goes on with a"):
+        with pytest.raises(
+            SystemExit, match=f"(?s)^{message}.*--resume_from_checkpoint goes on with a"
+        ):
             train()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -287,7 +427,10 @@ def test_ctrl_c_is_one_clear_message(train, monkeypatch, capsys):
     monkeypatch.setattr(run_clustering.ClusteringTrainer, "train", interrupt)
     with pytest.raises(SystemExit) as caught:
         train()
-    assert caught.value.code == 130 and "interrupted. What was saved is whole" in capsys.readouterr().err
+    assert (
+        caught.value.code == 130
+        and "interrupted. What was saved is whole" in capsys.readouterr().err
+    )
 
 
 def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
@@ -303,9 +446,13 @@ def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
         train("--model_name_or_path", output, "--num_clusters", 4, output="other")
     fixed = train("--model_name_or_path", output, "--alpha", 2, output="fixed")
     fitted = train("--model_name_or_path", fixed, "--alpha", "auto", output="fitted")
-    alphas = [json.loads((folder / "config.json").read_text())["alpha"] for folder in (fixed, fitted)]
+    alphas = [
+        json.loads((folder / "config.json").read_text())["alpha"] for folder in (fixed, fitted)
+    ]
     assert alphas[0] == 2 and alphas[1] not in (2, None)
-    other = train("--model_name_or_path", output, "--num_clusters", 4, "--init", "kmeans", output="other")
+    other = train(
+        "--model_name_or_path", output, "--num_clusters", 4, "--init", "kmeans", output="other"
+    )
     assert BertForClustering.from_pretrained(other).config.num_clusters == 4
 
 
@@ -313,8 +460,23 @@ def test_bad_rows_stay_without_a_cluster(run, headless_dir, corpus, tmp_path):
     texts = [*corpus[0][:20], "", *corpus[0][20:40], None]
     (tmp_path / "texts.json").write_text(json.dumps([{"text": text} for text in texts]))
     run(
-        *("--model_name_or_path", headless_dir, "--train_file", tmp_path / "texts.json", "--num_clusters", 3),
-        *("--do_train", "--max_steps", 1, "--skip_bad_rows", "--use_cpu", "--output_dir", tmp_path / "run"),
+        *(
+            "--model_name_or_path",
+            headless_dir,
+            "--train_file",
+            tmp_path / "texts.json",
+            "--num_clusters",
+            3,
+        ),
+        *(
+            "--do_train",
+            "--max_steps",
+            1,
+            "--skip_bad_rows",
+            "--use_cpu",
+            "--output_dir",
+            tmp_path / "run",
+        ),
     )
     rows = read_rows(tmp_path / "run" / "results" / "clusters.csv")
     assert [row["text"] for row in rows] == [text or "" for text in texts]
@@ -326,14 +488,34 @@ def test_datasets_are_loaded_by_name(run, headless_dir, corpus, tmp_path, monkey
     (tmp_path / "data").mkdir()
     table = pyarrow.table({"body": corpus[0], "topic": corpus[1], "unused": [[1]] * len(corpus[0])})
     pyarrow.parquet.write_table(table, tmp_path / "data" / "train.parquet")
-    arguments = ["--model_name_or_path", headless_dir, "--dataset_name", tmp_path / "data", "--text_column", "body"]
-    arguments += ["--label_column", "topic", "--num_clusters", 3, "--do_train", "--max_steps", 1, "--use_cpu"]
+    arguments = [
+        "--model_name_or_path",
+        headless_dir,
+        "--dataset_name",
+        tmp_path / "data",
+        "--text_column",
+        "body",
+    ]
+    arguments += [
+        "--label_column",
+        "topic",
+        "--num_clusters",
+        3,
+        "--do_train",
+        "--max_steps",
+        1,
+        "--use_cpu",
+    ]
     arguments += ["--cache_dir", tmp_path / "cache", "--output_dir", tmp_path / "run"]
     run(*arguments)
-    assert [row["text"] for row in read_rows(tmp_path / "run" / "results" / "clusters.csv")] == corpus[0]
+    assert [
+        row["text"] for row in read_rows(tmp_path / "run" / "results" / "clusters.csv")
+    ] == corpus[0]
     with pytest.raises(SystemExit, match='error: .*"test"'):
         run(*arguments, "--dataset_split", "test", "--output_dir", tmp_path / "other")
-    with pytest.raises(SystemExit, match="there is no column 'title'. Its columns are: 'body', 'topic', 'unused'"):
+    with pytest.raises(
+        SystemExit, match="there is no column 'title'. Its columns are: 'body', 'topic', 'unused'"
+    ):
         run(*arguments, "--text_column", "title", "--output_dir", tmp_path / "other")
 
 
@@ -356,8 +538,14 @@ def bad_things(corpus, encoder_dir, tokenizer, tmp_path_factory) -> Path:
     (folder / "repeated.csv").write_text("text\n" + "one\ntwo\n" * 9)
     (folder / "one_class.csv").write_text("text,topic\none,a\ntwo,a\nthree,a\nfour,a\n")
     for name in ("gpt2", "t5"):
-        sizes = {"n_layer": 1, "n_head": 1, "n_embd": 8} if name == "gpt2" else {"d_model": 8, "num_layers": 1}
-        AutoModel.from_config(CONFIG_MAPPING[name](vocab_size=99, **sizes)).save_pretrained(folder / name)
+        sizes = (
+            {"n_layer": 1, "n_head": 1, "n_embd": 8}
+            if name == "gpt2"
+            else {"d_model": 8, "num_layers": 1}
+        )
+        AutoModel.from_config(CONFIG_MAPPING[name](vocab_size=99, **sizes)).save_pretrained(
+            folder / name
+        )
     AutoModel.from_config(tiny_config("bert")).save_pretrained(folder / "no_mask")
     without = BertTokenizer(vocab=tokenizer.get_vocab(), model_max_length=16)
     without.mask_token = None
@@ -376,7 +564,10 @@ def bad_things(corpus, encoder_dir, tokenizer, tmp_path_factory) -> Path:
 
 BAD_INPUT = {
     "missing file": (["--train_file", "{bad}/none.csv"], "none.csv': there is no such file"),
-    "unknown format": (["--train_file", "{bad}/texts.docx"], "unknown format. Wanted is one of .csv"),
+    "unknown format": (
+        ["--train_file", "{bad}/texts.docx"],
+        "unknown format. Wanted is one of .csv",
+    ),
     "no such column": (
         ["--text_column", "body"],
         "there is no column 'body'. Its columns are: 'key', 'text', 'topic'",
@@ -385,8 +576,14 @@ BAD_INPUT = {
     "no such id column": (["--id_column", "id"], "there is no column 'id'"),
     "no texts": (["--train_file", "{bad}/nothing.csv"], "there are no texts in column 'text'"),
     "empty row": (["--train_file", "{bad}/empty_row.csv"], "the text of row 2 is empty (1 of 3"),
-    "row of another type": (["--train_file", "{bad}/number.json"], "the text of row 2 is 2, not a string"),
-    "fewer documents than clusters": (["--num_clusters", "92"], "91 documents with 91 distinct texts cannot fill 92"),
+    "row of another type": (
+        ["--train_file", "{bad}/number.json"],
+        "the text of row 2 is 2, not a string",
+    ),
+    "fewer documents than clusters": (
+        ["--num_clusters", "92"],
+        "91 documents with 91 distinct texts cannot fill 92",
+    ),
     "fewer distinct texts than clusters": (
         ["--train_file", "{bad}/repeated.csv"],
         "18 documents with 2 distinct texts cannot fill 3 clusters",
@@ -394,8 +591,14 @@ BAD_INPUT = {
     "one cluster": (["--num_clusters", "1"], "num_clusters=1: at least 2"),
     "no cluster": (["--num_clusters", "0"], "num_clusters=0: at least 2"),
     "fewer than no cluster": (["--num_clusters", "-3"], "num_clusters=-3: at least 2"),
-    "clusters of another type": (["--num_clusters", "many"], "--num_clusters many: wanted is a whole number"),
-    "bounds of a given number of clusters": (["--max_clusters", "9"], "--max_clusters is for --num_clusters auto"),
+    "clusters of another type": (
+        ["--num_clusters", "many"],
+        "--num_clusters many: wanted is a whole number",
+    ),
+    "bounds of a given number of clusters": (
+        ["--max_clusters", "9"],
+        "--max_clusters is for --num_clusters auto",
+    ),
     "bounds the wrong way round": (
         ["--num_clusters", "auto", "--min_clusters", "9", "--max_clusters", "4"],
         "min_clusters=9, max_clusters=4: wanted is 2 or more",
@@ -415,7 +618,10 @@ BAD_INPUT = {
         ["--output_dir", "{bad}/full"],
         "(config.json). Choose another folder, or pass --re",
     ),
-    "output folder holds a checkpoint": (["--output_dir", "{bad}/half"], "already holds a model or other files"),
+    "output folder holds a checkpoint": (
+        ["--output_dir", "{bad}/half"],
+        "already holds a model or other files",
+    ),
     "output folder holds results": (
         ["--output_dir", "{bad}/told"],
         "(README.md, clusters.csv). Choose another folder",
@@ -432,26 +638,49 @@ BAD_INPUT = {
         ["--resume_from_checkpoint", "{bad}/foreign"],
         "it is no checkpoint of this trainer",
     ),
-    "output is a file": (["--output_dir", "{bad}/nothing.csv"], "nothing.csv' is no folder. Choose another one"),
-    "output below a file": (["--output_dir", "{bad}/nothing.csv/a/b"], "nothing.csv' is no folder. Choose another"),
+    "output is a file": (
+        ["--output_dir", "{bad}/nothing.csv"],
+        "nothing.csv' is no folder. Choose another one",
+    ),
+    "output below a file": (
+        ["--output_dir", "{bad}/nothing.csv/a/b"],
+        "nothing.csv' is no folder. Choose another",
+    ),
     "classes all the same": (
         ["--train_file", "{bad}/one_class.csv", "--label_column", "topic"],
         "all gold classes in column 'topic' are 'a'",
     ),
-    "decoder": (["--model_name_or_path", "{bad}/gpt2"], "type 'gpt2', which is no masked-language-model encoder"),
-    "encoder and decoder": (["--model_name_or_path", "{bad}/t5"], "type 't5', which is no masked-language-model"),
+    "decoder": (
+        ["--model_name_or_path", "{bad}/gpt2"],
+        "type 'gpt2', which is no masked-language-model encoder",
+    ),
+    "encoder and decoder": (
+        ["--model_name_or_path", "{bad}/t5"],
+        "type 't5', which is no masked-language-model",
+    ),
     "no checkpoint": (["--model_name_or_path", "{bad}/none"], "none"),
     "tokenizer without mask": (["--model_name_or_path", "{bad}/no_mask"], "has no mask token"),
-    "too long": (["--max_seq_length", "1000"], "max_seq_length=1000: the encoder reads from 3 to 16 tokens"),
-    "both sources": (["--dataset_name", "user/data"], "either by --train_file or by --dataset_name"),
+    "too long": (
+        ["--max_seq_length", "1000"],
+        "max_seq_length=1000: the encoder reads from 3 to 16 tokens",
+    ),
+    "both sources": (
+        ["--dataset_name", "user/data"],
+        "either by --train_file or by --dataset_name",
+    ),
     "nothing to predict": (["--do_predict"], "--do_predict needs new texts"),
-    "bad file to predict": (["--do_predict", "--predict_file", "{bad}/empty_row.csv"], "the text of row 2 is empty"),
+    "bad file to predict": (
+        ["--do_predict", "--predict_file", "{bad}/empty_row.csv"],
+        "the text of row 2 is empty",
+    ),
     "nothing to do": (["--do_train", "false"], "There is nothing to do"),
 }
 
 
 @pytest.mark.parametrize("name", BAD_INPUT)
-def test_bad_input_is_one_clear_error_before_any_model_is_loaded(name, bad_things, train, monkeypatch, tmp_path):
+def test_bad_input_is_one_clear_error_before_any_model_is_loaded(
+    name, bad_things, train, monkeypatch, tmp_path
+):
     def refuse(*arguments, **kwargs):
         raise AssertionError("a model was loaded")
 
@@ -463,7 +692,14 @@ def test_bad_input_is_one_clear_error_before_any_model_is_loaded(name, bad_thing
 
 
 def test_clusters_are_needed_for_more_than_training(run, train_file, headless_dir, tmp_path):
-    common = ("--model_name_or_path", headless_dir, "--train_file", train_file, "--output_dir", tmp_path / "run")
+    common = (
+        "--model_name_or_path",
+        headless_dir,
+        "--train_file",
+        train_file,
+        "--output_dir",
+        tmp_path / "run",
+    )
     with pytest.raises(SystemExit, match="has no clusters yet. Pass --num_clusters"):
         run(*common, "--do_train")
     with pytest.raises(SystemExit, match="has no clusters yet. Pass --do_train"):

@@ -1,4 +1,6 @@
-"""The trainer: its losses by hand and under accumulation, start, warm-up, refresh, stop, resume, prediction."""
+"""The trainer: its losses by hand and under accumulation, start, warm-up, refresh, stop, resume,
+prediction.
+"""
 
 import shutil
 from pathlib import Path
@@ -7,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import build_trainer
 from datasets import Dataset
 from transformers import BertTokenizer
 
-from checkpoints import find_last_checkpoint
-from clustering import target_distribution
-from data import tokenize
-from metrics import clustering_accuracy
-from modeling_bert_cluster import BertForClustering
-from stability import agreement
-from trainer import ClusteringTrainer, ClusteringTrainingArguments
-from warmup import warm_up_mlm_head
+from bert_clustering.clusters.metrics import clustering_accuracy
+from bert_clustering.clusters.stability import agreement
+from bert_clustering.clusters.targets import target_distribution
+from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.texts.tokens import tokenize
+from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
+from bert_clustering.training.checkpoints import find_last_checkpoint
+from bert_clustering.training.warmup import warm_up_mlm_head
+from helpers import build_trainer
 
 
 @pytest.fixture
@@ -30,7 +32,9 @@ def make_trainer(corpus, tokenizer, encoder_dir, tmp_path):
 
 
 def parameters(trainer) -> dict[str, torch.Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    return {
+        name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()
+    }
 
 
 def logged(trainer, name) -> list[float]:
@@ -61,11 +65,15 @@ def test_loss_of_an_update_by_hand(make_trainer, corpus):
     trainer.train()
     assert logged(trainer, "clustering_loss")[0] == pytest.approx(clustering_loss.item(), rel=1e-4)
     assert logged(trainer, "mlm_loss")[0] == pytest.approx(mlm_loss.item(), rel=1e-4)
-    assert logged(trainer, "loss")[0] == pytest.approx((0.5 * mlm_loss + 2.0 * clustering_loss).item(), rel=1e-4)
+    assert logged(trainer, "loss")[0] == pytest.approx(
+        (0.5 * mlm_loss + 2.0 * clustering_loss).item(), rel=1e-4
+    )
 
 
 @pytest.mark.parametrize("batch_size, accumulation", [(4, 3), (2, 6), (3, 4)])
-def test_accumulation_gives_the_update_of_the_big_batch(make_trainer, corpus, batch_size, accumulation):
+def test_accumulation_gives_the_update_of_the_big_batch(
+    make_trainer, corpus, batch_size, accumulation
+):
     """Eleven documents: the last micro-batch is ragged, and so are the counts of masked tokens."""
 
     def run(**arguments):
@@ -119,7 +127,9 @@ def test_thirty_epochs_leave_every_cluster_alive(make_trainer):
     trainer = make_trainer(num_train_epochs=30, keep_best=False)
     trainer.train()
     assert trainer.state.global_step == 30 * 6
-    assert min(logged(trainer, "smallest_cluster")) > 0 and np.isfinite(logged(trainer, "loss")).all()
+    assert (
+        min(logged(trainer, "smallest_cluster")) > 0 and np.isfinite(logged(trainer, "loss")).all()
+    )
 
 
 def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
@@ -127,7 +137,9 @@ def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
     ruin = {"num_train_epochs": 3, "centroid_learning_rate": 30.0, "logging_steps": 1}
     trainer = make_trainer(**ruin)
     trainer.train()
-    sizes = torch.bincount(torch.from_numpy(trainer.predict(trainer.train_dataset).clusters), minlength=3)
+    sizes = torch.bincount(
+        torch.from_numpy(trainer.predict(trainer.train_dataset).clusters), minlength=3
+    )
     assert sizes.tolist() == torch.bincount(trainer.guard.first_clusters, minlength=3).tolist()
     assert trainer.state.global_step == 6 and "collapsed" in caplog.text  # after the first epoch
     ruined = make_trainer(keep_best=False, **ruin)
@@ -136,7 +148,9 @@ def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
 
 
 @pytest.mark.parametrize("keep_best", [True, False])
-def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(make_trainer, keep_best, caplog):
+def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(
+    make_trainer, keep_best, caplog
+):
     trainer = make_trainer(keep_best=keep_best)
     trainer._make_start()
     before = torch.bincount(trainer.clusters, minlength=3)
@@ -145,7 +159,11 @@ def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(make_trai
     with caplog.at_level("INFO"):
         trainer.refresh()
     after = torch.bincount(trainer.clusters, minlength=3)
-    assert before[1] > 0 and (after[1] > 0) == keep_best and ("and got them back: 1" in caplog.text) == keep_best
+    assert (
+        before[1] > 0
+        and (after[1] > 0) == keep_best
+        and ("and got them back: 1" in caplog.text) == keep_best
+    )
     assert trainer.guard.collapsed != keep_best
 
 
@@ -154,7 +172,11 @@ def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     assert trainer.model.config.alpha is None
     with caplog.at_level("INFO"):
         trainer._make_start()
-    assert "annealed 1." in caplog.text and "over-clustered 1." in caplog.text and "alpha" in caplog.text
+    assert (
+        "annealed 1." in caplog.text
+        and "over-clustered 1." in caplog.text
+        and "alpha" in caplog.text
+    )
     q = trainer.assign(trainer.encode(trainer.train_dataset))
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
 
@@ -164,9 +186,13 @@ def test_the_finished_model_is_no_surer_than_the_repeats(make_trainer, every, un
     trainer = make_trainer(num_train_epochs=1)
     trainer._make_start()
     trainer.repeats = trainer.start_clusters.cpu().repeat(4, 1)
-    trainer.repeats[:, ::every] = (trainer.repeats[:, ::every] + 1) % 3  # some of the documents go elsewhere
+    trainer.repeats[:, ::every] = (
+        trainer.repeats[:, ::every] + 1
+    ) % 3  # some of the documents go elsewhere
     trainer._make_start = lambda: None
-    trainer.confidence = torch.tensor([agreement(trainer.start_clusters.numpy(), trainer.repeats.numpy())])
+    trainer.confidence = torch.tensor(
+        [agreement(trainer.start_clusters.numpy(), trainer.repeats.numpy())]
+    )
     assert trainer.confidence.item() == pytest.approx(1 - 1 / every, abs=0.02)
     if undone:
         trainer.guard.best_score = 2.0  # that no later state comes near
@@ -175,7 +201,10 @@ def test_the_finished_model_is_no_surer_than_the_repeats(make_trainer, every, un
     assert (trainer.guard.kept_step == 0) == undone
     mean_probability = trainer.predict().probabilities.mean()
     if every == 91:  # what was learnt is less sure, and stays
-        assert trainer.model.config.alpha == before and 0.68 < mean_probability < trainer.confidence - 0.01
+        assert (
+            trainer.model.config.alpha == before
+            and 0.68 < mean_probability < trainer.confidence - 0.01
+        )
     else:
         assert mean_probability == pytest.approx(trainer.confidence.item(), abs=0.01)
 
@@ -200,9 +229,13 @@ def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path
 
 
 def test_logs_both_losses_and_every_refresh(make_trainer):
-    trainer = make_trainer(num_train_epochs=2, logging_steps=1, mlm_weight=0.3, clustering_weight=0.7)
+    trainer = make_trainer(
+        num_train_epochs=2, logging_steps=1, mlm_weight=0.3, clustering_weight=0.7
+    )
     trainer.train()
-    total = 0.3 * np.array(logged(trainer, "mlm_loss")) + 0.7 * np.array(logged(trainer, "clustering_loss"))
+    total = 0.3 * np.array(logged(trainer, "mlm_loss")) + 0.7 * np.array(
+        logged(trainer, "clustering_loss")
+    )
     assert logged(trainer, "loss") == pytest.approx(total, rel=1e-4)
     refreshes = [line for line in trainer.state.log_history if "changed" in line]
     assert len(refreshes) == 2
@@ -239,17 +272,29 @@ def test_new_head_is_warmed_up_alone(make_trainer, headless_dir):
     head = {id(parameter) for parameter in trainer.model.mlm_head_parameters()}
     moving = {name for name, parameter in trainer.model.named_parameters() if id(parameter) in head}
     warm_up_mlm_head(
-        trainer.model, trainer.args, trainer.data_collator, trainer.train_dataset, trainer.processing_class
+        trainer.model,
+        trainer.args,
+        trainer.data_collator,
+        trainer.train_dataset,
+        trainer.processing_class,
     )
-    moved = {name for name, parameter in parameters(trainer).items() if not torch.equal(before[name], parameter)}
+    moved = {
+        name
+        for name, parameter in parameters(trainer).items()
+        if not torch.equal(before[name], parameter)
+    }
     assert moved == moving and moved
     assert all(parameter.requires_grad for parameter in trainer.model.parameters())
 
 
 def test_warm_up_lowers_the_masked_lm_loss_and_counts_for_nothing_else(make_trainer, headless_dir):
-    cold = make_trainer(name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=0, logging_steps=1)
+    cold = make_trainer(
+        name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=0, logging_steps=1
+    )
     cold.train()
-    warm = make_trainer(name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=20, logging_steps=1)
+    warm = make_trainer(
+        name=headless_dir, num_train_epochs=1, mlm_head_warmup_epochs=20, logging_steps=1
+    )
     warm.train()
     assert logged(warm, "mlm_loss")[0] < logged(cold, "mlm_loss")[0] - 0.1
     assert warm.state.global_step == cold.state.global_step == 6
@@ -260,9 +305,13 @@ def test_centroids_have_a_learning_rate_of_their_own(make_trainer):
     trainer = make_trainer(learning_rate=1e-4, centroid_learning_rate=7e-3, weight_decay=0.1)
     optimizer = trainer.create_optimizer()
     centroids = trainer.model.cluster_head.centroids
-    (group,) = [group for group in optimizer.param_groups if any(p is centroids for p in group["params"])]
+    (group,) = [
+        group for group in optimizer.param_groups if any(p is centroids for p in group["params"])
+    ]
     assert group["lr"] == 7e-3 and group["weight_decay"] == 0 and len(group["params"]) == 1
-    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(trainer.model.parameters()))
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(
+        list(trainer.model.parameters())
+    )
 
 
 def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
@@ -279,7 +328,12 @@ def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
 @pytest.mark.parametrize("resume_at", [6, 10])
 def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume_at):
     """At the end of an epoch, and in the middle of one with targets refreshed every four steps."""
-    arguments = {"num_train_epochs": 3, "save_strategy": "steps", "save_steps": 2, "save_total_limit": None}
+    arguments = {
+        "num_train_epochs": 3,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "save_total_limit": None,
+    }
     arguments |= {"target_update": "4" if resume_at == 10 else "epoch", "logging_steps": 1}
     whole = make_trainer(**arguments)
     whole.train()
@@ -299,7 +353,11 @@ def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume
 
 @pytest.mark.parametrize(
     "ending, steps",
-    [({"stop_tolerance": 1.1}, 6), ({"stop_tolerance": 1.1, "target_update": "4"}, 4), ({"max_steps": 4}, 4)],
+    [
+        ({"stop_tolerance": 1.1}, 6),
+        ({"stop_tolerance": 1.1, "target_update": "4"}, 4),
+        ({"max_steps": 4}, 4),
+    ],
 )
 def test_a_run_that_had_ended_takes_no_further_step_when_resumed(make_trainer, ending, steps):
     arguments = {"num_train_epochs": 3, "save_strategy": "epoch"}
@@ -333,7 +391,7 @@ def test_a_checkpoint_that_is_written_over_is_not_whole_before_its_end(make_trai
     trainer.train()
     first = Path(trainer.args.output_dir, "checkpoint-6")
     resumed = make_trainer(**arguments)
-    monkeypatch.setattr("guard.Guard.save", lambda self, path: fail(path))
+    monkeypatch.setattr("bert_clustering.training.guard.Guard.save", lambda self, path: fail(path))
     with pytest.raises(OSError, match="No space left"):
         resumed.train(resume_from_checkpoint=str(first))
     assert find_last_checkpoint(trainer.args.output_dir) == str(first)
@@ -355,7 +413,9 @@ def test_tokenizer_without_a_limit_gets_the_encoders(corpus, tokenizer, encoder_
     tokenizer = BertTokenizer(vocab=tokenizer.get_vocab())
     model = BertForClustering.from_pretrained(encoder_dir, num_clusters=2)
     args = ClusteringTrainingArguments(output_dir=str(tmp_path), use_cpu=True, disable_tqdm=True)
-    trainer = ClusteringTrainer(model, args, train_dataset=["apple " * 100, *corpus[0]], processing_class=tokenizer)
+    trainer = ClusteringTrainer(
+        model, args, train_dataset=["apple " * 100, *corpus[0]], processing_class=tokenizer
+    )
     with pytest.raises(ValueError, match="no clusters yet"):
         trainer.predict(["moon"])
     trainer._make_start()
@@ -382,15 +442,23 @@ def test_predict_keeps_the_order_and_takes_texts_and_datasets(make_trainer, corp
     np.testing.assert_allclose(prediction.predictions.sum(axis=1), 1, atol=1e-5)
     for row in (0, 17, 90):
         with torch.no_grad():
-            q = trainer.model(**tokenizer(texts[row], return_tensors="pt")).logits.softmax(-1)[0].numpy()
+            q = (
+                trainer.model(**tokenizer(texts[row], return_tensors="pt"))
+                .logits.softmax(-1)[0]
+                .numpy()
+            )
         np.testing.assert_allclose(prediction.predictions[row], q, atol=1e-5)
-        assert prediction.clusters[row] == q.argmax() and prediction.probabilities[row] == pytest.approx(q.max())
+        assert prediction.clusters[row] == q.argmax() and prediction.probabilities[
+            row
+        ] == pytest.approx(q.max())
     for dataset in (Dataset.from_dict({"text": texts, "more": texts}), tokenize(texts, tokenizer)):
         np.testing.assert_array_equal(trainer.predict(dataset).predictions, prediction.predictions)
 
 
 def test_predict_takes_a_stream_in_parts(make_trainer, corpus, monkeypatch):
-    monkeypatch.setattr("prediction.STREAMED", 40)  # 91 documents in three parts
+    monkeypatch.setattr(
+        "bert_clustering.training.inference.STREAMED", 40
+    )  # 91 documents in three parts
     trainer = make_trainer()
     trainer._make_start()
     stream = Dataset.from_dict({"text": corpus[0]}).to_iterable_dataset()
@@ -407,18 +475,24 @@ def test_predict_takes_a_stream_in_parts(make_trainer, corpus, monkeypatch):
 def test_held_out_documents_are_scored_by_the_masked_lm_loss(make_trainer, corpus):
     trainer = make_trainer(eval_dataset=corpus[0][:50])
     metrics = trainer.evaluate()
-    assert metrics["eval_loss"] == pytest.approx(np.log(101), rel=0.1)  # a random model guesses among 101 words
+    assert metrics["eval_loss"] == pytest.approx(
+        np.log(101), rel=0.1
+    )  # a random model guesses among 101 words
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"bf16": True}, {"activation_checkpointing": True}, {"gradient_accumulation_steps": 3}]
+    "arguments",
+    [{"bf16": True}, {"activation_checkpointing": True}, {"gradient_accumulation_steps": 3}],
 )
 def test_trains_and_reloads_in_every_mode(make_trainer, headless_dir, corpus, tmp_path, arguments):
     trainer = make_trainer(name=headless_dir, num_train_epochs=1, **arguments)
     trainer.train()
     trainer.save_model(tmp_path / "model")
     prediction = trainer.predict(corpus[0])
-    assert np.isfinite(prediction.predictions).all() and trainer.model.cluster_head.centroids.dtype == torch.float32
+    assert (
+        np.isfinite(prediction.predictions).all()
+        and trainer.model.cluster_head.centroids.dtype == torch.float32
+    )
     again = make_trainer(name=tmp_path / "model", **arguments).predict(corpus[0])
     np.testing.assert_array_equal(again.predictions, prediction.predictions)
 

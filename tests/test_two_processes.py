@@ -1,4 +1,6 @@
-"""Two real processes through a real launcher: what one process gives, all documents in order, one set of files."""
+"""Two real processes through a real launcher: what one process gives, all documents in order, one
+set of files.
+"""
 
 import csv
 import json
@@ -17,11 +19,28 @@ from safetensors.torch import load_file
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
-# `accelerate launch --cpu --num_processes 2` starts one process without a word, so the launcher is told otherwise.
+# `accelerate launch --cpu --num_processes 2` starts one process without a word, so the launcher is
+# told otherwise.
 LAUNCHERS = {
     "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517"],
-    "accelerate": ["-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu", "--num_processes", "2"]
-    + ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29518"],
+    "accelerate": [
+        "-m",
+        "accelerate.commands.accelerate_cli",
+        "launch",
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+    ]
+    + [
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        "29518",
+    ],
 }
 # What a machine of two runs, before its number; here they are one.
 MACHINE = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
@@ -32,7 +51,9 @@ def launch(arguments: list[str], folder: Path) -> str:
     """Run this Python with such arguments; what it wrote to stdout."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -41,9 +62,16 @@ def test_two_machines_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_
     texts = [*corpus[0], *corpus[0][:21]]  # seven updates of 16 in an epoch
     (tmp_path / "texts.json").write_text(json.dumps(texts))
     found = []
-    for num_processes, batch_size, launchers in ((1, "16", [[]]), (2, "8", [[*MACHINE, "0"], [*MACHINE, "1"]])):
+    for num_processes, batch_size, launchers in (
+        (1, "16", [[]]),
+        (2, "8", [[*MACHINE, "0"], [*MACHINE, "1"]]),
+    ):
         folder = tmp_path / str(num_processes)
-        script = [str(ROOT / "tests" / "plain_training.py"), encoder_dir, str(tmp_path / "texts.json")]
+        script = [
+            str(ROOT / "tests" / "plain_training.py"),
+            encoder_dir,
+            str(tmp_path / "texts.json"),
+        ]
         with ThreadPoolExecutor() as pool:
             commands = [[*launcher, *script, batch_size, str(folder)] for launcher in launchers]
             list(pool.map(launch, commands, repeat(tmp_path)))
@@ -65,9 +93,31 @@ def test_two_processes_make_one_run(launcher, corpus, headless_dir, tmp_path):
     (tmp_path / "texts.json").write_text(json.dumps(records))
     command = [*LAUNCHERS[launcher], str(ROOT / "run_clustering.py")]
     command += ["--model_name_or_path", headless_dir, "--train_file", str(tmp_path / "texts.json")]
-    command += ["--label_column", "topic", "--num_clusters", "3", "--do_train", "--output_dir", str(tmp_path / "run")]
-    command += ["--do_predict", "--predict_file", str(tmp_path / "texts.json"), "--use_cpu", "--stop_tolerance", "0"]
-    command += ["--per_device_train_batch_size", "8", "--num_train_epochs", "2", "--disable_tqdm", "true"]
+    command += [
+        "--label_column",
+        "topic",
+        "--num_clusters",
+        "3",
+        "--do_train",
+        "--output_dir",
+        str(tmp_path / "run"),
+    ]
+    command += [
+        "--do_predict",
+        "--predict_file",
+        str(tmp_path / "texts.json"),
+        "--use_cpu",
+        "--stop_tolerance",
+        "0",
+    ]
+    command += [
+        "--per_device_train_batch_size",
+        "8",
+        "--num_train_epochs",
+        "2",
+        "--disable_tqdm",
+        "true",
+    ]
     stdout = launch(command, tmp_path)
 
     state = json.loads((tmp_path / "run" / "trainer_state.json").read_text())
@@ -75,7 +125,9 @@ def test_two_processes_make_one_run(launcher, corpus, headless_dir, tmp_path):
     with open(tmp_path / "run" / "results" / "clusters.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["text"] for row in rows] == texts
-    with open(tmp_path / "run" / "results" / "predictions.csv", newline="", encoding="utf-8") as file:
+    with open(
+        tmp_path / "run" / "results" / "predictions.csv", newline="", encoding="utf-8"
+    ) as file:
         assert [row["cluster"] for row in csv.DictReader(file)] == [row["cluster"] for row in rows]
     assert json.loads((tmp_path / "run" / "all_results.json").read_text())["eval_accuracy"] > 0.9
     assert stdout.count("Results: ") == 1

@@ -1,0 +1,341 @@
+"""Where clusters start: candidates of different kinds, and the choice among them without gold
+classes.
+
+k-means on the embeddings fails where classes differ in size, and words carry what a small encoder
+misses. So a fused space, embeddings beside a lexical view, is clustered by two methods of opposite
+bias: annealed soft k-means, for clusters of like size, and over-clustering with average linkage,
+for any size. A score takes one of the two; where it is the first, splits and merges mend it.
+
+Pure functions of arrays. They know no model, no tokenizer and no disk.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from scipy.spatial.distance import pdist, squareform
+from scipy.special import softmax
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.preprocessing import normalize
+from tqdm.auto import trange
+
+from .quality import ClusterScore, evenness
+from .rows import batches, draw_sample
+from .spaces import cluster_means, few_kinds, fit_discriminants, fuse
+
+
+class Start(NamedTuple):
+    """A start of the clusters.
+
+    Args:
+        name (`str`): The method that made it.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        scores (`dict[str, float]`): `ClusterScore` of every candidate, by its method.
+    """
+
+    name: str
+    clusters: np.ndarray
+    scores: dict[str, float]
+
+
+def kmeans(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    num_restarts: int = 10,
+    progress: bool = False,
+) -> np.ndarray:
+    """Best of several k-means runs, `(num_documents,)`: `KMeans(n_init=num_restarts,
+    random_state=seed)` with a bar.
+
+    Beyond 50,000 documents it is that of a sample, and the others go to the nearest centroid.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        num_clusters (`int`): Number of clusters K, at most the number of distinct embeddings.
+        seed (`int`): Seed of the k-means++ starts.
+        num_restarts (`int`, *optional*, defaults to 10): Runs, of which the one of least inertia is
+            kept.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+
+    Example:
+        >>> clusters = kmeans(np.array([[0.0], [0.1], [5.0]]), num_clusters=2, seed=0)
+        >>> bool(clusters[0] == clusters[1] != clusters[2])
+        True
+    """
+    random_state = np.random.RandomState(seed)  # noqa: NPY002 (scikit-learn takes no Generator)
+    best, seen = None, embeddings[draw_sample(len(embeddings), seed, 50_000)]
+    for _ in trange(num_restarts, desc="k-means", disable=not progress):
+        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
+        if best is None or run.inertia_ < best.inertia_:
+            best = run
+    if len(seen) == len(embeddings):
+        return best.labels_.astype(np.int64)
+    return np.concatenate(
+        [best.predict(embeddings[part]) for part in batches(len(embeddings))]
+    ).astype(np.int64)
+
+
+def anneal(
+    embeddings: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    num_stages: int = 5,
+    num_rounds: int = 10,
+) -> np.ndarray:
+    """Soft k-means on the unit sphere whose temperature falls from 0.1 to 0.04, `(num_documents,)`.
+
+    Assignments are softmax(cosine / temperature), centroids their weighted means; both as in
+    deterministic annealing (Rose 1998). Temperatures are relative to the total variance, since many
+    encoders put all texts into a narrow cone.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin.
+        num_clusters (`int`): Number of clusters K.
+        num_stages (`int`, *optional*, defaults to 5): Temperatures.
+        num_rounds (`int`, *optional*, defaults to 10): Rounds at each.
+    """
+    centroids = normalize(cluster_means(embeddings, clusters, num_clusters))
+    variance = max(1 - np.square(embeddings.mean(axis=0)).sum(), np.finfo(np.float32).eps)
+    for temperature in np.geomspace(0.1, 0.04, num_stages) * variance:
+        for _ in range(num_rounds):
+            weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
+            centroids = normalize(weights.T @ embeddings)
+    return weights.argmax(axis=1)
+
+
+def refine(
+    embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, num_rounds: int = 5
+) -> np.ndarray:
+    """k-means in the space of the clusters' own discriminants, in turns (Ding & Li, ICML 2007),
+    `(num_documents,)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, none empty.
+        num_clusters (`int`): Number of clusters K.
+        num_rounds (`int`, *optional*, defaults to 5): Turns, at most. A turn that would empty a
+            cluster is not taken.
+    """
+    for _ in range(num_rounds):
+        projected = fit_discriminants(embeddings, clusters)(embeddings)
+        means = cluster_means(projected, clusters, num_clusters)
+        refined = KMeans(num_clusters, init=means, n_init=1).fit_predict(projected)
+        if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
+            break
+        clusters = refined
+    return clusters
+
+
+def split_and_merge(
+    fused: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: Callable[[np.ndarray], float],
+    polish: Callable[[np.ndarray], np.ndarray],
+    num_rounds: int = 10,
+) -> np.ndarray:
+    """Two clusters made one and another made two, as long as the score gains (after Ueda et al.
+    2000).
+
+    k-means of any kind moves documents between neighbours. It cannot mend a class in two halves
+    where elsewhere two classes share a cluster.
+
+    Args:
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, none empty.
+        num_clusters (`int`): Number of clusters K.
+        seed (`int`): Seed of the halves.
+        score (`Callable`): What is to gain, of clusters.
+        polish (`Callable`): Clusters to better ones, for the most promising moves.
+        num_rounds (`int`, *optional*, defaults to 10): Moves, at most.
+    """
+    best = score(clusters)
+    for _ in range(num_rounds):
+        moves = sorted(_moves(fused, clusters, num_clusters, seed), key=score, reverse=True)
+        polished = max(map(polish, moves[:3]), key=score, default=clusters)
+        gained = score(polished)
+        if gained < best + 1e-4:
+            break
+        clusters, best = polished, gained
+    return clusters
+
+
+def _moves(
+    fused: np.ndarray, clusters: np.ndarray, num_clusters: int, seed: int, width: int = 5
+) -> Iterator[np.ndarray]:
+    """One of the cheapest merges and one of the best splits, by the sum of squares (Ward 1963)."""
+
+    def ward(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        return (
+            squareform(pdist(means, "sqeuclidean"))
+            * np.outer(sizes, sizes)
+            / np.add.outer(sizes, sizes)
+        )
+
+    costs = ward(cluster_means(fused, clusters, num_clusters), np.bincount(clusters))
+    costs[np.tril_indices(num_clusters)] = np.inf
+    merges = [
+        divmod(pair, num_clusters)
+        for pair in costs.argsort(axis=None)[:width]
+        if np.isfinite(costs.flat[pair])
+    ]
+    in_second_half, gains = np.zeros(len(fused), dtype=bool), np.zeros(num_clusters)
+    for cluster in range(num_clusters):
+        members = np.flatnonzero(clusters == cluster)
+        if len(np.unique(fused[members], axis=0)) > 1:
+            halves = KMeans(2, n_init=3, random_state=seed).fit_predict(fused[members])
+            gains[cluster] = ward(
+                cluster_means(fused[members], halves, 2), np.bincount(halves, minlength=2)
+            )[0, 1]
+            in_second_half[members] = halves
+    for kept, freed in merges:
+        for split in np.argsort(-gains)[:width]:
+            if split not in (kept, freed) and gains[split] > 0:
+                moved = np.where(clusters == freed, kept, clusters)
+                moved[in_second_half & (clusters == split)] = freed
+                yield moved
+
+
+def over_cluster(
+    embeddings: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    inits: Sequence[str] = ("k-means++", *["random"] * 7),
+) -> np.ndarray:
+    """k-means into several times K clusters, whose centroids average linkage joins to K,
+    `(num_documents,)`.
+
+    Clusters may have any size then. Of several such runs the consensus is taken, which gains from
+    their diversity: most start from random documents, at a fraction of the cost of k-means++ where
+    K is large.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        num_clusters (`int`): Number of clusters K.
+        seed (`int`): Seed of the runs.
+        inits (`Sequence[str]`, *optional*): How each run of k-means begins, with each number of
+            clusters.
+    """
+    runs, most = [], max(num_clusters, len(embeddings) // 3)
+    for multiple in (2, 3, 4):
+        for restart, init in enumerate(inits):
+            size = min(multiple * num_clusters, most)
+            means = KMeans(size, init=init, n_init=1, max_iter=30, random_state=seed + restart)
+            parts = means.fit_predict(embeddings)
+            linkage = AgglomerativeClustering(num_clusters, metric="cosine", linkage="average")
+            runs.append(linkage.fit_predict(means.cluster_centers_)[parts])
+    return consensus(embeddings, np.stack(runs, axis=1), num_clusters)
+
+
+def consensus(
+    embeddings: np.ndarray, runs: np.ndarray, num_clusters: int, max_parts: int = 4000
+) -> np.ndarray:
+    """Evidence accumulation (Fred & Jain, PAMI 2005): documents that most runs join are joined,
+    `(num_documents,)`.
+
+    The distance is the share of the runs that part two documents; where runs tie, that of the
+    embeddings decides.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
+        runs (`np.ndarray` of shape `(num_documents, num_runs)`): Cluster of each document in each
+            run.
+        num_clusters (`int`): Number of clusters K.
+        max_parts (`int`, *optional*, defaults to 4000): Groups of documents that no run parts; the
+            rarest beyond these go with the nearest of the others.
+    """
+    patterns, parts, counts = np.unique(runs, axis=0, return_inverse=True, return_counts=True)
+    means = normalize(cluster_means(embeddings, parts.ravel(), len(patterns)))
+    common = np.argsort(-counts, kind="stable")[:max_parts]
+    distances = squareform(pdist(patterns[common], "hamming"))
+    distances += 0.2 * (1 - means[common] @ means[common].T).clip(min=0)
+    joined = AgglomerativeClustering(
+        num_clusters, metric="precomputed", linkage="average"
+    ).fit_predict(distances)
+    clusters = joined[(means @ means[common].T).argmax(axis=1)]
+    clusters[common] = joined
+    return clusters[parts.ravel()]
+
+
+def anneal_and_refine(
+    embeddings: np.ndarray,
+    lexical: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: Callable[[np.ndarray], float],
+    num_restarts: int = 10,
+    progress: bool = False,
+) -> np.ndarray:
+    """The best of several annealed k-means runs in the fused space, refined, `(num_documents,)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
+        num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
+        seed (`int`): Seed of the k-means++ starts.
+        score (`Callable`): What makes one run better, of clusters.
+        num_restarts (`int`, *optional*, defaults to 10): Runs.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+    """
+    fused, runs = fuse(embeddings, lexical), []
+    for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
+        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
+        annealed = anneal(fused, means.labels_, num_clusters)
+        runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
+    return refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters)
+
+
+def even_score(score: ClusterScore, num_clusters: int) -> Callable[[np.ndarray], float]:
+    """The score of clusters plus the evenness of their sizes: what makes clusters of like size
+    good.
+    """
+    return lambda clusters: score(clusters) + evenness(clusters, num_clusters)
+
+
+def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03) -> bool:
+    """Whether the scores of the two kinds of clusters speak for those of any size.
+
+    They must cut what the others lack to the perfect score of 2 by the share `margin`: near-ties
+    were mostly corpora of equal classes.
+    """
+    return 2 - over_clustered < (1 - margin) * (2 - annealed)
+
+
+def find_start(
+    embeddings: np.ndarray,
+    lexical: np.ndarray,
+    num_clusters: int,
+    seed: int,
+    score: ClusterScore,
+    progress: bool = False,
+) -> Start:
+    """The better start of two kinds of clusters: of any size where that is clearly better, else of
+    like size.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
+        num_clusters (`int`): Number of clusters K. Where there are fewer distinct documents, the
+            rest stay empty.
+        seed (`int`): Seed of all that is random.
+        score (`ClusterScore`): What makes one better, in the fused space.
+        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+    """
+    fused = fuse(embeddings, lexical)
+    kinds = few_kinds(fused, num_clusters)
+    if kinds is not None:
+        return Start("identical documents", kinds, {"identical documents": score(kinds)})
+
+    even = even_score(score, num_clusters)
+    annealed = anneal_and_refine(embeddings, lexical, num_clusters, seed, even, progress=progress)
+    over_clustered = over_cluster(fused, num_clusters, seed)
+    scores = {"annealed": score(annealed), "over-clustered": score(over_clustered)}
+    if prefer_any_size(*scores.values()):
+        return Start("over-clustered", over_clustered.astype(np.int64), scores)
+    polish = partial(refine, fuse(embeddings, lexical, 1.0), num_clusters=num_clusters)
+    clusters = split_and_merge(fused, annealed, num_clusters, seed, even, polish)
+    return Start("annealed", clusters.astype(np.int64), scores)

@@ -1,0 +1,91 @@
+"""How good clusters are without gold classes: what chooses the start, and guards the training."""
+
+import numpy as np
+from scipy.stats import entropy
+from sklearn.neighbors import kneighbors_graph
+
+from .spaces import cluster_means, membership
+
+
+def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Cosine silhouette of each document, `(num_documents,)`, between -1 and 1 (Rousseeuw 1987); 0
+    for one alone.
+
+    The mean cosine distance of a unit row to a cluster of unit rows is one minus its product with
+    their mean, so no distance between two documents is needed.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings of
+            unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+
+    Example:
+        >>> silhouettes(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0, 0, 1]))
+        array([1., 1., 0.])
+    """
+    names, clusters = np.unique(clusters, return_inverse=True)
+    if len(names) < 2:
+        return np.zeros(len(clusters))
+    rows, sizes = np.arange(len(clusters)), np.bincount(clusters)
+    distances = 1 - embeddings @ cluster_means(embeddings, clusters, len(names)).T
+    others = (
+        sizes[clusters] - 1
+    )  # of its own cluster, where the document itself lies at no distance
+    within = distances[rows, clusters] * sizes[clusters] / others.clip(min=1)
+    distances[rows, clusters] = np.inf
+    nearest = distances.min(axis=1)
+    larger = np.maximum(np.maximum(nearest, within), 1e-12)
+    return np.where(others > 0, (nearest - within) / larger, 0.0)
+
+
+class ClusterScore:
+    """How well clusters hold together, without gold classes: modularity plus silhouette.
+
+    Modularity (Newman 2006) of the clusters on the graph of nearest neighbours sees whether
+    neighbours stay together, the cosine silhouette (Rousseeuw 1987) whether clusters lie apart;
+    each alone favours clusters of its own kind.
+
+    Args:
+        sample (`np.ndarray` of shape `(sample_size,)`): Which documents it looks at.
+        embeddings (`np.ndarray` of shape `(sample_size, hidden_size)`): Their embeddings, rows of
+            unit length.
+        num_neighbors (`int`, *optional*, defaults to 10): Neighbours of a document.
+    """
+
+    def __init__(self, sample: np.ndarray, embeddings: np.ndarray, num_neighbors: int = 10) -> None:
+        self.sample, self.embeddings = sample, embeddings
+        graph = kneighbors_graph(
+            self.embeddings, min(num_neighbors, len(sample) - 1), metric="cosine"
+        )
+        self.graph = graph + graph.T
+
+    def __call__(self, clusters: np.ndarray) -> float:
+        """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.
+
+        It is -2 where the sampled documents are all in one cluster, or each in one of its own.
+        """
+        if not 1 < len(np.unique(clusters[self.sample])) < len(self.sample):
+            return -2.0
+        return self.modularity(clusters) + self.silhouette(clusters)
+
+    def silhouette(self, clusters: np.ndarray) -> float:
+        """Mean cosine silhouette (Rousseeuw 1987), as `silhouette_score` gives it."""
+        return float(silhouettes(self.embeddings, clusters[self.sample]).mean())
+
+    def modularity(self, clusters: np.ndarray) -> float:
+        _, clusters = np.unique(clusters[self.sample], return_inverse=True)
+        members = membership(clusters, clusters.max() + 1)
+        links = (
+            members @ self.graph @ members.T
+        ).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
+        return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
+
+
+def evenness(clusters: np.ndarray, num_clusters: int) -> float:
+    """Entropy of the clusters' shares over that of equal shares (Pielou 1966), from 0 to 1.
+
+    Example:
+        >>> evenness(np.array([0, 0, 1, 1]), num_clusters=2)
+        1.0
+    """
+    return float(entropy(np.bincount(clusters, minlength=num_clusters)) / np.log(num_clusters))

@@ -1,0 +1,168 @@
+"""The spaces in which texts are seen: embeddings beside words, and the directions that part
+clusters.
+"""
+
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from itertools import compress, pairwise
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.decomposition import TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
+
+from .rows import batches, draw_sample, empty_rows
+
+
+def lexical_view(
+    documents: Sequence[list[int]],
+    seed: int,
+    num_components: int = 100,
+    special: Collection[int] = (),
+    max_seen: int = 200_000,
+    folder: str | None = None,
+) -> np.ndarray:
+    """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
+
+    TF-IDF of tokens and pairs of neighbours, a truncated SVD, rows of unit length. Tokens instead
+    of words need no language's rules.
+
+    Args:
+        documents (`Sequence[list[int]]` of length `num_documents`): Token ids; slices of it are
+            read.
+        seed (`int`): Seed of the SVD.
+        num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary
+            is smaller.
+        special (`Collection[int]`, *optional*): Ids of tokens that say nothing.
+        max_seen (`int`, *optional*, defaults to 200,000): Documents that vocabulary and components
+            are made from, at most; beyond them, a sample.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
+
+    Returns:
+        `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known
+        token is a row of zeros; where documents share no tokens at all there are no columns.
+    """
+
+    def terms(ids: list[int]) -> list[tuple[int, ...]]:
+        ids = [token for token in ids if token not in special]
+        return [*zip(ids), *pairwise(ids)]
+
+    is_seen = np.isin(np.arange(len(documents)), draw_sample(len(documents), seed, max_seen))
+    seen = (
+        ids for part in batches(len(documents)) for ids in compress(documents[part], is_seen[part])
+    )
+    vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5)
+    try:
+        weights = vectorizer.fit_transform(seen)
+    except ValueError:  # scikit-learn's word for: no term is left
+        weights = csr_matrix((len(documents), 0))
+    num_components = max(0, min(num_components, *(size - 1 for size in weights.shape)))
+    view = empty_rows(len(documents), num_components, folder)
+    if not num_components:
+        return view
+    analysis = TruncatedSVD(num_components, random_state=seed)
+    placed = analysis.fit_transform(weights)
+    if is_seen.all():
+        view[:] = normalize(placed)
+        return view
+    for part in batches(len(documents)):
+        view[part] = normalize(analysis.transform(vectorizer.transform(documents[part])))
+    return view
+
+
+def fuse(
+    embeddings: np.ndarray,
+    lexical: np.ndarray,
+    lexical_weight: float = 0.5,
+    folder: str | None = None,
+) -> np.ndarray:
+    """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size +
+    num_components)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of
+            any length.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view, rows of
+            unit length.
+        lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the
+            embedding's 1. For distances half the length does best; discriminants, which weigh for
+            themselves, take more.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
+    """
+    fused = empty_rows(len(embeddings), embeddings.shape[1] + lexical.shape[1], folder)
+    for part in batches(len(embeddings)):
+        fused[part] = normalize(
+            np.hstack([normalize(embeddings[part]), lexical_weight * lexical[part]])
+        )
+    return fused
+
+
+def few_kinds(fused: np.ndarray, num_clusters: int) -> np.ndarray | None:
+    """Number of each document's kind where there are fewer distinct ones than clusters,
+    `(num_documents,)`.
+    """
+    kinds: dict[bytes, int] = {}
+    for row in fused:
+        kinds.setdefault(row.tobytes(), len(kinds))
+        if len(kinds) == num_clusters:
+            return None
+    return np.array([kinds[row.tobytes()] for row in fused])
+
+
+def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Mean embedding of each cluster, `(num_clusters, hidden_size)`; zero for an empty one.
+
+    Example:
+        >>> cluster_means(np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]]), np.array([1, 1, 0]), num_clusters=2)
+        array([[1., 1.],
+               [0., 3.]])
+    """
+    sizes = np.bincount(clusters, minlength=num_clusters).clip(min=1)
+    sums = sum(
+        membership(clusters[part], num_clusters) @ embeddings[part]
+        for part in batches(len(embeddings))
+    )
+    return (sums / sizes[:, None]).astype(embeddings.dtype)
+
+
+def membership(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
+    """Which documents each cluster holds: a sparse matrix of ones, `(num_clusters, num_documents)`."""
+    return csr_matrix(
+        (np.ones(len(clusters)), (clusters, np.arange(len(clusters)))),
+        (num_clusters, len(clusters)),
+    )
+
+
+def fit_discriminants(
+    embeddings: np.ndarray, clusters: np.ndarray, shrinkage: float = 0.4
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Directions that part the clusters best: shrunken linear discriminant analysis, seen from the
+    middle.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        shrinkage (`float`, *optional*, defaults to 0.4): Of the covariance within clusters, to a
+            sphere.
+
+    Returns:
+        A function of embeddings, these or others, that gives each a unit row: the direction from
+        the mean of the clusters' means. Where all documents are in one cluster, or no cluster has
+        any spread, it is the embedding's.
+    """
+    names, clusters = np.unique(clusters, return_inverse=True)
+    if len(names) in (1, len(clusters)):
+        return normalize
+    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Only one sample"
+        )  # a cluster of one has no spread, as it should be
+        try:
+            analysis.fit(embeddings, clusters)
+        except np.linalg.LinAlgError:  # no spread within any cluster
+            return normalize
+    middle = cluster_means(analysis.transform(embeddings), clusters, len(names)).mean(axis=0)
+    return lambda embeddings: normalize(analysis.transform(embeddings) - middle)

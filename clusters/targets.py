@@ -1,0 +1,179 @@
+"""Mathematics of the clustering: the kernel's width, the sharpened target, and how far an
+assignment has moved.
+
+Pure functions of arrays. They know no tokenizer. The soft assignment q itself stands in
+`modeling_bert_cluster.soft_assignment`, since it is published with the model.
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from scipy.special import softmax
+from sklearn.preprocessing import normalize
+
+from ..modeling_bert_cluster import soft_assignment
+from .rows import batches, draw_sample, empty_rows
+from .spaces import cluster_means, fit_discriminants
+
+
+def calibrate_alpha(
+    embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7
+) -> float:
+    """Degrees of freedom at which the mean over the documents of the largest q is `confidence`.
+
+    As t-SNE fixes its kernel's perplexity: at a given alpha, q may be uniform for one encoder and
+    all but hard for the next. Where no alpha from 0.01 to 10,000 reaches it, as mostly with
+    `"divide"` on embeddings of unit length, it is the one that comes nearest.
+
+    Args:
+        embeddings (`torch.Tensor` of shape `(num_documents, hidden_size)`): Document embeddings z.
+        centroids (`torch.Tensor` of shape `(num_clusters, hidden_size)`): Centroids r.
+        kernel (`str`): `"multiply"` or `"divide"`, as in `soft_assignment`.
+        confidence (`float`, *optional*, defaults to 0.7): The mean to reach, in (1 / num_clusters,
+            1).
+    """
+
+    def surplus(log_alpha: float) -> float:  # grows with alpha
+        q = soft_assignment(embeddings, centroids, float(np.exp(log_alpha)), kernel).exp()
+        return q.max(dim=1).values.mean().item() - confidence
+
+    lowest, highest = np.log(0.01), np.log(10_000)
+    if surplus(lowest) >= 0:
+        return 0.01
+    return (
+        float(np.exp(brentq(surplus, lowest, highest, xtol=1e-5)))
+        if surplus(highest) > 0
+        else 10_000.0
+    )
+
+
+def teach(
+    fused: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    temperature: float = 0.1,
+    max_seen: int = 50_000,
+    folder: str | None = None,
+) -> np.ndarray:
+    """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: what words make of
+    the clusters.
+
+    It is the softmax of cosine / temperature to the clusters' means, in the space of their
+    discriminants.
+
+    Args:
+        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space
+            (`views.fuse`).
+        clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters; -1 where it has
+            none to teach by.
+        num_clusters (`int`): Number of clusters K; an empty one is far from every document.
+        temperature (`float`, *optional*, defaults to 0.1): Of the softmax.
+        max_seen (`int`, *optional*, defaults to 50,000): Documents that discriminants and means are
+            made from, at most; beyond them, a sample.
+        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
+    """
+    seen = np.flatnonzero(clusters >= 0)
+    seen = seen[draw_sample(len(seen), seed=0, size=max_seen)]
+    known, sizes = fused[seen], np.bincount(clusters[seen], minlength=num_clusters)
+    project = fit_discriminants(known, clusters[seen])
+    means = normalize(cluster_means(project(known), clusters[seen], num_clusters))
+    q = empty_rows(len(fused), num_clusters, folder)
+    for part in batches(len(fused)):
+        cosines = project(fused[part]) @ means.T
+        cosines[:, sizes == 0] = -1
+        q[part] = softmax(cosines / temperature, axis=1)
+    return q
+
+
+def emptied_clusters(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> torch.Tensor:
+    """Which clusters held documents before and hold none now.
+
+    Args:
+        before, after (`torch.LongTensor` of shape `(num_documents,)`): Cluster of each document,
+            then and now.
+        num_clusters (`int`): Number of clusters K.
+
+    Example:
+        >>> emptied_clusters(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 0]), num_clusters=3)
+        tensor([1])
+    """
+    sizes_before, sizes = (
+        torch.bincount(clusters, minlength=num_clusters) for clusters in (before, after)
+    )
+    return torch.nonzero((sizes == 0) & (sizes_before > 0)).flatten()
+
+
+def has_collapsed(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> bool:
+    """Whether a cluster has emptied, or the largest has taken half of what lay outside the largest
+    one.
+
+    Args:
+        before, after (`torch.LongTensor` of shape `(num_documents,)`): Clusters at the start, and
+            now.
+        num_clusters (`int`): Number of clusters K.
+
+    Example:
+        >>> has_collapsed(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 0]), num_clusters=2)
+        True
+    """
+    sizes_before, sizes = (
+        torch.bincount(clusters, minlength=num_clusters) for clusters in (before, after)
+    )
+    swallowed = sizes.max() - sizes_before.max() > (len(after) - sizes_before.max()) / 2
+    return bool(len(emptied_clusters(before, after, num_clusters)) or swallowed)
+
+
+def cluster_shares(clusters: torch.Tensor, num_clusters: int) -> torch.Tensor:
+    """Share of the documents in each cluster, `(num_clusters,)`: the size prior pi.
+
+    Args:
+        clusters (`torch.LongTensor` of shape `(num_documents,)`): Cluster of each document.
+        num_clusters (`int`): Number of clusters K.
+
+    Example:
+        >>> cluster_shares(torch.tensor([0, 0, 0, 1]), num_clusters=2)
+        tensor([0.7500, 0.2500])
+    """
+    return torch.bincount(clusters, minlength=num_clusters) / len(clusters)
+
+
+def target_distribution(
+    q: torch.Tensor, prior: torch.Tensor | None = None, out: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Sharpened target p of the soft assignments of the whole training set.
+
+    p_ij ~ q_ij² pi_j / f_j with f_j = sum_i q_ij, normalised over j. A uniform prior pi gives DEC's
+    target (Xie et al. 2016, eq. 3), which pushes clusters to equal size.
+
+    Args:
+        q (`torch.Tensor` of shape `(num_documents, num_clusters)`): Soft assignments, rows sum to
+            1.
+        prior (`torch.Tensor` of shape `(num_clusters,)`, *optional*): Shares of the clusters.
+            `None`: uniform.
+        out (`torch.Tensor` of shape `(num_documents, num_clusters)`, *optional*): Where to put p; q
+            itself will do.
+
+    Returns:
+        `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1.
+
+    Example:
+        >>> target_distribution(torch.tensor([[0.8, 0.2], [0.4, 0.6]]))  # f = 1.2, 0.8; 0.64/1.2 : 0.04/0.8 = 32 : 3
+        tensor([[0.9143, 0.0857],
+                [0.2286, 0.7714]])
+    """
+    factor = (1.0 if prior is None else prior) / q.sum(dim=0)
+    p = torch.empty_like(q) if out is None else out
+    for part in batches(len(q)):
+        weight = q[part].square() * factor
+        p[part] = weight / weight.sum(dim=1, keepdim=True)
+    return p
+
+
+def changed_fraction(before: torch.Tensor, after: torch.Tensor) -> float:
+    """Share of the documents whose cluster differs between two refreshes, from 0 to 1.
+
+    Example:
+        >>> changed_fraction(torch.tensor([0, 1, 1, 2]), torch.tensor([0, 1, 2, 2]))
+        0.25
+    """
+    return (before != after).float().mean().item()

@@ -1,0 +1,228 @@
+"""`PublishingTrainer`: a `Trainer` whose pushes are whole repositories, and hold nothing but what
+is on a list.
+"""
+
+import json
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub.errors import HTTPError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers.trainer_utils import HubStrategy
+from transformers.utils import PushInProgress
+
+from .card import write_card
+
+
+# Of a folder, and no deeper than the pattern says: no results with users' texts, no pickles, no
+# optimizer states.
+HUB_FILES = (
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "config.json",
+    "configuration_bert_cluster.py",
+    "modeling_bert_cluster.py",
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",  # of sentencepiece
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "README.md",
+    "map.png",
+)
+
+
+def hub_files(folder: str | os.PathLike) -> list[str]:
+    """Files of a folder that may go to the Hub, as paths within it."""
+    folder = Path(folder)
+    return [
+        path.relative_to(folder).as_posix()
+        for pattern in HUB_FILES
+        for path in sorted(folder.glob(pattern))
+    ]
+
+
+def upload_command(repo_id: str, folder: str | os.PathLike) -> str:
+    """The shell command that uploads a folder as a push would have done."""
+    included = [argument for name in hub_files(folder) for argument in ("--include", name)]
+    return shlex.join(["hf", "upload", repo_id, os.fspath(folder), ".", *included])
+
+
+def save_sentence_transformers_files(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | os.PathLike
+) -> None:
+    """Write what `SentenceTransformer(folder)` needs to give the model's own embeddings."""
+    types = [
+        "Transformer",
+        "Pooling",
+        *(["Normalize"] if model.config.normalize_embeddings else []),
+    ]
+    folders = ["", "1_Pooling", "2_Normalize"]
+    modules = [
+        {
+            "idx": number,
+            "name": str(number),
+            "path": folders[number],
+            "type": f"sentence_transformers.models.{name}",
+        }
+        for number, name in enumerate(types)
+    ]
+    pooling = {
+        "word_embedding_dimension": model.config.hidden_size,
+        "pooling_mode_mean_tokens": True,
+    }
+    files = {
+        "modules.json": modules,
+        "sentence_bert_config.json": {
+            "max_seq_length": tokenizer.model_max_length,
+            "do_lower_case": False,
+        },
+        "1_Pooling/config.json": pooling,
+    }
+    for name, content in files.items():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+class PublishingTrainer(Trainer):
+    """Pushes weights, config, code, tokenizer and card from the first save on, so that any push can
+    be loaded.
+    """
+
+    clusters: torch.Tensor | None = None  # (num_documents,), for the card
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.card: dict[
+            str, Any
+        ] = {}  # what else the card is to say: arguments of `card.write_card`
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the model, with what other libraries need to load it.
+
+        It is `push_to_hub` alone that pushes.
+        """
+        output_dir = output_dir or self.args.output_dir
+        if self.args.should_save:
+            save_sentence_transformers_files(self.model, self.processing_class, output_dir)
+        super().save_model(output_dir, _internal_call=True)
+
+    def create_model_card(self, **kwargs: Any) -> None:
+        """Write the card to the output directory; `kwargs`, beside `self.card`, are arguments of
+        `card.write_card`.
+        """
+        if self.is_world_process_zero():
+            num_clusters = self.model.config.num_labels
+            clusters = (
+                torch.empty(0, dtype=torch.long) if self.clusters is None else self.clusters.cpu()
+            )
+            write_card(
+                self,
+                Path(self.args.output_dir, "README.md"),
+                torch.bincount(clusters, minlength=num_clusters).tolist(),
+                self.hub_model_id or Path(self.args.output_dir).absolute().name,
+                **self.card | kwargs,
+            )
+
+    def push_to_hub(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        **kwargs: Any,
+    ) -> CommitInfo | None:
+        """Save the model, write its card and upload both; arguments as in `Trainer.push_to_hub`."""
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        if self.hub_model_id is None:
+            self.init_hf_repo(token=token, private=private)
+        self.save_model(_internal_call=True)
+        if not self.is_world_process_zero():
+            return None
+        self.create_model_card(**kwargs)
+        self._finish_current_push()
+        return self._upload(commit_message, blocking, token, revision)
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        if not self.is_world_process_zero() or self.args.hub_strategy == HubStrategy.END:
+            return
+        is_busy = self.push_in_progress is not None and not self.push_in_progress.is_done()
+        if is_busy and not self.args.hub_always_push:
+            return
+        self.callback_handler.on_push_begin(self.args, self.state, self.control)
+        for name in hub_files(
+            checkpoint_folder
+        ):  # the checkpoint itself may be gone before it is uploaded
+            target = Path(self.args.output_dir, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path(checkpoint_folder, name), target)
+        self.create_model_card()
+        message = f"Training in progress, step {self.state.global_step}"
+        jobs = [self._upload(message, blocking=False)]
+        if self.args.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+            is_last = self.args.hub_strategy == HubStrategy.CHECKPOINT
+            jobs.append(
+                HfApi().upload_folder(
+                    repo_id=self.hub_model_id,
+                    folder_path=checkpoint_folder,
+                    path_in_repo="last-checkpoint" if is_last else Path(checkpoint_folder).name,
+                    commit_message=f"{message}, checkpoint",
+                    token=self.args.hub_token,
+                    run_as_future=True,
+                    revision=self.args.hub_revision,
+                )
+            )
+        self.push_in_progress = PushInProgress(
+            [*(self.push_in_progress.jobs if is_busy else []), *jobs]
+        )
+
+    def _upload(
+        self,
+        message: str | None,
+        blocking: bool,
+        token: str | None = None,
+        revision: str | None = None,
+    ) -> CommitInfo:
+        return HfApi().upload_folder(
+            repo_id=self.hub_model_id,
+            folder_path=self.args.output_dir,
+            allow_patterns=hub_files(self.args.output_dir),
+            commit_message=message,
+            token=token or self.args.hub_token,
+            revision=revision or self.args.hub_revision,
+            run_as_future=not blocking,
+        )
+
+
+def publish(trainer: PublishingTrainer) -> None:
+    """Write the labels and the card to the saved model or, where it is asked for, save and push all
+    of it.
+
+    Raises:
+        SystemExit: The push failed; the message says how to finish it.
+    """
+    output_dir = trainer.args.output_dir
+    if not trainer.args.push_to_hub:
+        if trainer.is_world_process_zero():
+            trainer.model.config.save_pretrained(output_dir)
+        return trainer.create_model_card()
+    try:
+        trainer.push_to_hub()
+    except (HTTPError, OSError) as error:
+        raise SystemExit(
+            f"error: The model is whole in '{output_dir}', but it could not be pushed to "
+            f"'{trainer.hub_model_id}': {error}\nTo push it later, "
+            f"run:\n{upload_command(trainer.hub_model_id, output_dir)}"
+        ) from error

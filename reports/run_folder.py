@@ -1,0 +1,119 @@
+"""What a run left in its folder, read back: enough to report on it, and to merge its clusters,
+without training.
+"""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers.trainer import TRAINER_STATE_NAME
+
+from ..texts.documents import Documents, make_documents
+from .files import plain_text, replacing, safe_cell, write_json
+
+
+CLUSTERS = Path("results", "clusters.csv")
+CLASSES = Path("results", "classes.csv")
+SETTINGS = Path("results", "settings.json")
+METRICS = Path("all_results.json")
+
+
+def read_table(path: Path) -> dict[str, list[str]]:
+    """The columns of a CSV file that a run has written."""
+    csv.field_size_limit(2**31 - 1)  # the default refuses texts of over 128 kB
+    with open(path, encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file, strict=True)
+    return {name: [row[number] for row in rows] for number, name in enumerate(names)}
+
+
+class RunFolder:
+    """A run's `--output_dir`.
+
+    What is not there is empty, but for the documents, without which there is no report.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def documents(self) -> Documents:
+        """The run's documents, with their gold classes where the run had any.
+
+        Raises:
+            ValueError: There are none, or the classes are those of other documents.
+        """
+        path = self.folder / CLUSTERS
+        if not path.is_file():
+            raise ValueError(
+                f"There is no '{path}' to report on. Pass the folder of a run as "
+                "--model_name_or_path, or run --do_eval on the texts first."
+            )
+        columns = read_table(path)
+        documents = make_documents(columns, str(path), id_column="id", skip_bad_rows=True)
+        documents.texts = [plain_text(text) for text in documents.texts]
+        documents.usable &= np.array([cluster != "" for cluster in columns["cluster"]])
+        if (self.folder / CLASSES).is_file():
+            classes = read_table(self.folder / CLASSES)
+            if classes.get("id") != columns["id"]:
+                raise ValueError(
+                    f"'{self.folder / CLASSES}' does not hold the ids of '{path}', row by row. "
+                    "Delete it to report without gold classes, or run --do_eval with "
+                    "--label_column again."
+                )
+            documents.classes = np.array(
+                [plain_text(name) for name in classes["class"]], dtype=object
+            )
+        return documents
+
+    def positions(self) -> np.ndarray | None:
+        """Where the usable documents lie on the map, `(num_usable, 2)`; `None` where that is not
+        known of all.
+        """
+        columns = self._rows_with_cluster()
+        try:
+            return np.array([columns["x"], columns["y"]], dtype=np.float64).T
+        except (KeyError, ValueError):
+            return None
+
+    def clusters(self) -> np.ndarray:
+        """Cluster of each usable document, `(num_usable,)`."""
+        return np.array(self._rows_with_cluster()["cluster"], dtype=int)
+
+    def _rows_with_cluster(self) -> dict[str, list[str]]:
+        columns = read_table(self.folder / CLUSTERS)
+        kept = [row for row, cluster in enumerate(columns["cluster"]) if cluster != ""]
+        return {name: [values[row] for row in kept] for name, values in columns.items()}
+
+    def settings(self) -> dict[str, str]:
+        return self._read_json(SETTINGS)
+
+    def metrics(self) -> dict[str, Any]:
+        return self._read_json(METRICS)
+
+    def history(self) -> list[dict[str, Any]]:
+        """Log lines of the training."""
+        return self._read_json(Path(TRAINER_STATE_NAME)).get("log_history", [])
+
+    def _read_json(self, name: Path) -> dict[str, Any]:
+        path = self.folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def write(self, documents: Documents, settings: dict[str, str]) -> None:
+        """Keep what `documents` and `settings` need beside `clusters.csv`."""
+        write_json(self.folder / SETTINGS, settings)
+        if documents.classes is None:
+            (self.folder / CLASSES).unlink(missing_ok=True)
+            return
+        with replacing(self.folder / CLASSES) as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", "class"])
+            cells = [safe_cell(name) for name in documents.classes]
+            writer.writerows(zip(documents.ids, cells, strict=True))
+
+    def copy_history(self, target: str) -> None:
+        """Take the training's log along to another folder."""
+        path = self.folder / TRAINER_STATE_NAME
+        if path.is_file() and not Path(target).samefile(self.folder):
+            shutil.copy(path, target)

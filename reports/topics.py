@@ -1,0 +1,82 @@
+"""`topics.json`: clusters and documents as a front end takes them, and the topic mix of one
+document.
+
+`topics.schema.json` describes the file.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .result import Findings
+
+
+def whole_numbers(ids: list) -> list:
+    """The ids as integers, if all of them are whole numbers, else as they stand.
+
+    Example:
+        >>> whole_numbers(["17", "4"]), whole_numbers(["17", "007"])
+        ([17, 4], ['17', '007'])
+    """
+    numbers = [
+        int(text) if (text := str(id_)).isdecimal() and text.isascii() else None for id_ in ids
+    ]
+    if None not in numbers and [str(number) for number in numbers] == [str(id_) for id_ in ids]:
+        return numbers
+    return ["" if id_ is None else str(id_) for id_ in ids]
+
+
+def make_topics(findings: Findings) -> dict[str, Any]:
+    """The content of `topics.json`; documents without a usable text have no topic and are left out."""
+    clusters = [
+        {
+            "id": cluster,
+            "keywords": findings.keywords[cluster],
+            "size": int(findings.sizes[cluster]),
+            "cord_x": float(findings.middles[cluster, 0]),
+            "cord_y": float(findings.middles[cluster, 1]),
+            "label": label,
+            "probability": float(findings.mean_probabilities[cluster]),
+            "stability": findings.stabilities[cluster],
+        }
+        for cluster, label in enumerate(findings.labels)
+    ]
+    documents = [
+        {
+            "id": id_,
+            "cord_x": x,
+            "cord_y": y,
+            "cluster_id": cluster,
+            "description": text,
+            "label": findings.labels[cluster],
+            "probability": probability,
+        }
+        for id_, (x, y), cluster, text, probability in zip(
+            whole_numbers(findings.ids),
+            findings.positions.tolist(),
+            findings.clusters.tolist(),
+            findings.texts,
+            findings.probabilities.tolist(),
+            strict=True,
+        )
+    ]
+    return {"status": "success", "payload": {"intertopic_map": clusters, "documents": documents}}
+
+
+def topic_mix(text: str, q: np.ndarray, labels: list[str]) -> dict[str, Any]:
+    """All topics of one document, the most probable first.
+
+    Args:
+        text (`str`): The document.
+        q (`np.ndarray` of shape `(num_clusters,)`): Its soft assignment, which sums to 1.
+        labels (`list[str]` of length `num_clusters`): Names of the clusters.
+
+    Example:
+        >>> topic_mix("a pear", np.array([0.25, 0.75]), ["space", "fruit"])["distribution"][0]
+        {'label': 1, 'value': 0.75, 'name': 'fruit'}
+    """
+    order = np.argsort(-q, kind="stable").tolist()
+    distribution = [
+        {"label": cluster, "value": float(q[cluster]), "name": labels[cluster]} for cluster in order
+    ]
+    return {"content": [text], "distribution": distribution}

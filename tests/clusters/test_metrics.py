@@ -1,0 +1,76 @@
+"""Scores: known answers, and properties over a table of them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bert_clustering.clusters.metrics import (
+    clustering_accuracy,
+    gold_scores,
+    internal_scores,
+    purity,
+)
+
+
+CLASSES = np.array(["a", "a", "a", "b", "b", "c", "c", "c", "c"], dtype=object)
+CLUSTERS = np.array([1, 1, 0, 0, 0, 2, 2, 2, 1])
+NAMES = ("accuracy", "nmi", "ari", "purity")
+
+
+def test_known_answers():
+    """Best matching: a-1 (2), b-0 (2), c-2 (3); every cluster's largest class is the same."""
+    assert clustering_accuracy(CLASSES, CLUSTERS) == pytest.approx(7 / 9)
+    assert purity(CLASSES, CLUSTERS) == pytest.approx(7 / 9)
+
+
+def test_more_clusters_than_classes_cost_accuracy_and_not_purity():
+    each_alone = np.arange(len(CLASSES))
+    assert clustering_accuracy(CLASSES, each_alone) == pytest.approx(3 / 9)
+    assert purity(CLASSES, each_alone) == 1
+
+
+def test_fewer_clusters_than_classes():
+    one = np.zeros(len(CLASSES), dtype=int)
+    assert clustering_accuracy(CLASSES, one) == purity(CLASSES, one) == pytest.approx(4 / 9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_perfect_whatever_the_clusters_are_called(name):
+    renamed = np.array([{"a": 7, "b": 0, "c": 3}[label] for label in CLASSES])
+    assert gold_scores(CLASSES, renamed)[name] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_renaming_clusters_changes_nothing_and_scores_are_plain_floats(name):
+    score = gold_scores(CLASSES, CLUSTERS)[name]
+    assert gold_scores(CLASSES, np.array([5, 9, 1])[CLUSTERS])[name] == pytest.approx(score)
+    assert type(score) is float and -0.5 <= score <= 1
+
+
+@pytest.mark.parametrize(
+    "name, chance", [("nmi", 0.0), ("ari", 0.0), ("accuracy", 0.25), ("purity", 0.25)]
+)
+def test_random_clusters_score_by_chance(name, chance):
+    generator = np.random.default_rng(0)
+    score = gold_scores(generator.integers(4, size=4000), generator.integers(4, size=4000))[name]
+    assert score == pytest.approx(chance, abs=0.03)
+
+
+def test_internal_scores():
+    embeddings = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 3.0]])
+    scores = internal_scores(embeddings, np.array([0, 0, 2, 2]), num_clusters=3, seed=0)
+    assert scores["silhouette"] > 0.9
+    assert (scores["smallest_cluster"], scores["largest_cluster"]) == (0, 2)
+    alone = internal_scores(embeddings, np.zeros(4, dtype=int), num_clusters=2, seed=0)
+    assert math.isnan(alone["silhouette"])
+
+
+def test_silhouette_is_sampled_by_the_seed():
+    generator = np.random.default_rng(0)
+    embeddings, clusters = generator.normal(size=(300, 5)), generator.integers(3, size=300)
+
+    def silhouette(seed):
+        return internal_scores(embeddings, clusters, 3, seed, sample_size=100)["silhouette"]
+
+    assert silhouette(0) == silhouette(0) != silhouette(1)

@@ -1,0 +1,71 @@
+"""Spaces: what words add to embeddings, and how they are put side by side."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from bert_clustering.clusters.spaces import cluster_means, fit_discriminants, fuse, lexical_view
+from helpers import make_groups
+
+
+def test_cluster_means_of_an_empty_cluster_are_zero():
+    means = cluster_means(np.ones((3, 2)), np.array([0, 0, 2]), num_clusters=3)
+    np.testing.assert_array_equal(means, [[1, 1], [0, 0], [1, 1]])
+
+
+def test_lexical_view_joins_documents_that_share_rare_tokens():
+    documents = [[1, 2, 3], [1, 2, 3, 9], [7, 8, 9], [7, 8], [4, 5, 6], [4, 5, 6]]
+    view = lexical_view(documents, seed=0)
+    assert view.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
+    similarity = view @ view.T
+    assert similarity[0, 1] > similarity[0, 2] and similarity[2, 3] > similarity[2, 4]
+
+
+@pytest.mark.parametrize("documents", [[[1], [2], [3]], [[], [], []], [[1], [1], [1]]])
+def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
+    assert lexical_view(documents, seed=0).shape == (3, 0)
+
+
+def test_lexical_view_of_a_sample_places_all_documents_and_knows_no_special_tokens():
+    generator = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 150)
+    documents = [
+        [101, *(10 * group + generator.integers(5, size=6)).tolist(), 102] for group in groups
+    ]
+    view = lexical_view(documents, seed=0, special={101, 102}, max_seen=100)
+    np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
+    similarity = view @ view.T
+    same = groups[:, None] == groups
+    assert similarity[same].mean() > similarity[~same].mean() + 0.3
+    alone = lexical_view([ids[1:-1] for ids in documents], seed=0, max_seen=100)
+    np.testing.assert_array_equal(view, alone)
+
+
+def test_fuse_has_unit_rows_and_the_weight_asked_for():
+    fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
+    np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
+    assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]
+
+
+def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of_one():
+    embeddings, groups = make_groups([40, 40, 1], spread=0.4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        projected = fit_discriminants(embeddings, groups)(embeddings)
+    np.testing.assert_allclose(np.linalg.norm(projected, axis=1), 1, rtol=1e-5)
+
+    def apart(points: np.ndarray) -> float:
+        first, second = points[groups == 0], points[groups == 1]
+        return float((first @ first.T).mean() - (first @ second.T).mean())
+
+    assert apart(projected) > 2 * apart(embeddings)
+
+
+@pytest.mark.parametrize("clusters", [[0, 0, 0], [0, 1, 2]])
+def test_discriminants_of_one_cluster_or_of_clusters_of_one_are_the_embeddings(clusters):
+    embeddings = np.eye(3, 5, dtype=np.float32)
+    np.testing.assert_array_equal(
+        fit_discriminants(embeddings, np.array(clusters))(embeddings), embeddings
+    )

@@ -1,0 +1,147 @@
+"""Starts of the clusters, on data whose clusters are known."""
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from bert_clustering.clusters.candidates import (
+    anneal,
+    consensus,
+    find_start,
+    kmeans,
+    over_cluster,
+    refine,
+    split_and_merge,
+)
+from bert_clustering.clusters.quality import ClusterScore
+from helpers import make_groups
+
+
+def test_kmeans_is_scikit_learns_with_as_many_restarts():
+    embeddings = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
+    clusters = kmeans(embeddings, num_clusters=9, seed=3)
+    reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
+    np.testing.assert_array_equal(clusters, reference.labels_)
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_annealing_mends_a_bent_start_also_in_a_narrow_cone(shift):
+    embeddings, groups = make_groups([40, 40, 40], spread=0.1)
+    embeddings = embeddings + shift * np.eye(24, dtype=np.float32)[23]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    bent = np.where(np.random.default_rng(0).random(120) < 0.3, (groups + 1) % 3, groups)
+    assert adjusted_rand_score(groups, anneal(embeddings, bent, 3)) == 1
+
+
+@pytest.mark.parametrize("num_clusters", [2, 3])
+def test_refining_follows_the_directions_that_part_clusters(num_clusters):
+    """Small steps apart in a few directions, a wide spread in the others: k-means cannot see such
+    groups.
+    """
+    generator, groups = np.random.default_rng(0), np.repeat(np.arange(num_clusters), 150)
+    points = (
+        generator.normal(size=(len(groups), 9)) * [*[0.05] * 3, *[0.6] * 6]
+        + 0.5 * np.eye(9)[groups]
+    )
+    bent = np.where(generator.random(len(groups)) < 0.2, (groups + 1) % num_clusters, groups)
+    assert adjusted_rand_score(groups, refine(points, bent, num_clusters)) > 0.95
+    assert (
+        adjusted_rand_score(
+            groups, KMeans(num_clusters, n_init=3, random_state=0).fit_predict(points)
+        )
+        < 0.2
+    )
+
+
+def test_splitting_and_merging_mends_what_moving_documents_cannot():
+    embeddings, groups = make_groups([40] * 6, spread=0.1)
+    bent = np.where(groups == 1, 0, groups)  # two groups in cluster 0, group 5 in two halves
+    bent[groups == 5] = np.where(np.arange(40) < 20, 5, 1)
+    score = ClusterScore(np.arange(len(groups)), embeddings)
+    polished = []
+
+    def polish(clusters: np.ndarray) -> np.ndarray:
+        polished.append(refine(embeddings, clusters, num_clusters=6))
+        return polished[-1]
+
+    assert adjusted_rand_score(groups, refine(embeddings, bent, num_clusters=6)) < 0.9
+    mended = split_and_merge(embeddings, bent, 6, seed=0, score=score, polish=polish)
+    assert adjusted_rand_score(groups, mended) == 1
+    assert any(mended is candidate for candidate in polished)
+    assert split_and_merge(embeddings, groups, 6, seed=0, score=score, polish=polish) is groups
+
+
+def test_splitting_and_merging_takes_no_move_that_does_not_score():
+    embeddings = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)  # nothing but duplicates
+    clusters = np.repeat([0, 1, 2], 5)
+    moved = split_and_merge(
+        embeddings, clusters, 3, seed=0, score=lambda c: float((c != clusters).any()), polish=list
+    )
+    np.testing.assert_array_equal(moved, clusters)
+
+
+def test_over_clustering_keeps_clusters_of_unequal_size():
+    sizes = [150, 40, 8, 5, 3]
+    embeddings, groups = make_groups(sizes, spread=0.15)
+    clusters = over_cluster(embeddings, len(sizes), seed=0)
+    assert adjusted_rand_score(groups, clusters) > 0.98
+    assert adjusted_rand_score(groups, clusters) > adjusted_rand_score(
+        groups, kmeans(embeddings, 5, seed=0)
+    )
+
+
+def test_consensus_is_what_most_runs_say():
+    embeddings, groups = make_groups([6, 6], spread=0.1)
+    astray = 1 - groups
+    astray[:3] = 1
+    odd = np.arange(12) % 2
+    clusters = consensus(
+        embeddings, np.stack([groups, 1 - groups, astray, groups, odd], axis=1), num_clusters=2
+    )
+    assert adjusted_rand_score(groups, clusters) == 1
+
+
+def test_consensus_gives_the_rarest_patterns_to_their_nearest():
+    embeddings, groups = make_groups([20, 20], spread=0.1)
+    runs = np.stack([groups, groups], axis=1)
+    runs[0] = [0, 1]
+    assert (
+        adjusted_rand_score(groups, consensus(embeddings, runs, num_clusters=2, max_parts=2)) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "spread", "name"),
+    [([60] * 4, 0.25, "annealed"), ([200, 30, 20, 4, 4, 4], 0.15, "over-clustered")],
+)
+def test_start_suits_the_sizes(sizes, spread, name):
+    embeddings, groups = make_groups(sizes, spread)
+    score = ClusterScore(np.arange(len(groups)), embeddings)
+    start = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
+    assert start.name == name and start.scores[name] == max(start.scores.values())
+    assert adjusted_rand_score(groups, start.clusters) > 0.9
+    again = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
+    np.testing.assert_array_equal(start.clusters, again.clusters)
+
+
+@pytest.mark.parametrize("num_clusters", [2, 11, 12])
+def test_start_of_hardly_more_documents_than_clusters(num_clusters):
+    embeddings, _ = make_groups([6, 6], spread=0.3)
+    start = find_start(
+        embeddings,
+        np.zeros((len(embeddings), 0)),
+        num_clusters,
+        seed=0,
+        score=ClusterScore(np.arange(12), embeddings),
+    )
+    assert sorted(set(start.clusters)) == list(range(num_clusters))
+
+
+@pytest.mark.parametrize("num_kinds", [1, 2, 3])
+def test_start_of_hardly_any_distinct_documents(num_kinds):
+    embeddings = np.eye(8, dtype=np.float32)[np.arange(20) % num_kinds]
+    start = find_start(
+        embeddings, np.zeros((20, 0)), 3, seed=0, score=ClusterScore(np.arange(20), embeddings)
+    )
+    assert adjusted_rand_score(np.arange(20) % num_kinds, start.clusters) == 1

@@ -1,0 +1,119 @@
+"""Start and target of the clustering, on answers worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from bert_clustering.clusters.targets import (
+    calibrate_alpha,
+    changed_fraction,
+    cluster_shares,
+    has_collapsed,
+    target_distribution,
+    teach,
+)
+from bert_clustering.modeling_bert_cluster import soft_assignment
+
+
+def test_target_by_hand():
+    """f = (1.5, 0.5); rows 1 / 1.5 : 0 / 0.5 and (1/4) / 1.5 : (1/4) / 0.5 = 1 : 3."""
+    q = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    torch.testing.assert_close(target_distribution(q), torch.tensor([[1.0, 0.0], [0.25, 0.75]]))
+
+
+def test_target_with_prior_by_hand():
+    """The prior (0.75, 0.25) turns 1 : 3 into 3 : 3."""
+    q = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
+    p = target_distribution(q, prior=torch.tensor([0.75, 0.25]))
+    torch.testing.assert_close(p, torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+
+
+def test_uniform_prior_is_no_prior():
+    q = torch.rand(13, 5).softmax(dim=1)
+    torch.testing.assert_close(
+        target_distribution(q, torch.full((5,), 0.2)), target_distribution(q)
+    )
+
+
+def test_target_is_sharper_where_clusters_are_of_equal_size():
+    q = torch.tensor([[0.6, 0.4], [0.4, 0.6]])
+    p = target_distribution(q)
+    assert torch.all(p.max(dim=1).values > q.max(dim=1).values)
+    torch.testing.assert_close(p.sum(dim=1), torch.ones(2))
+
+
+def test_divergence_by_hand():
+    """q = (1/2, 1/2), p = (1/4, 3/4): 1/4 ln(1/2) + 3/4 ln(3/2)."""
+    q, p = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.25, 0.75]])
+    loss = torch.nn.functional.kl_div(q.log(), p, reduction="sum")
+    assert loss.item() == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5))
+
+
+def test_shares_count_empty_clusters():
+    torch.testing.assert_close(
+        cluster_shares(torch.tensor([2, 2, 0, 2]), 4), torch.tensor([0.25, 0.0, 0.75, 0.0])
+    )
+
+
+def test_changed_fraction():
+    assert changed_fraction(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2])) == 0
+    assert changed_fraction(torch.tensor([0, 1, 2, 3]), torch.tensor([1, 1, 2, 0])) == 0.5
+
+
+@pytest.fixture
+def two_groups() -> tuple[np.ndarray, np.ndarray]:
+    """12 and 5 directions around two axes of the sphere, and which axis is which."""
+    generator, groups = np.random.default_rng(0), np.repeat([0, 1], [12, 5])
+    points = np.eye(7)[groups] + 0.1 * generator.normal(size=(17, 7))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.9])
+def test_alpha_is_fitted_to_the_confidence(two_groups, confidence):
+    embeddings, groups = two_groups
+    centroids = torch.from_numpy(
+        np.stack([embeddings[groups == group].mean(axis=0) for group in (0, 1)])
+    )
+    embeddings = torch.from_numpy(embeddings)
+    alpha = calibrate_alpha(embeddings, centroids, "multiply", confidence)
+    q = soft_assignment(embeddings, centroids, alpha, "multiply").exp()
+    assert q.max(dim=1).values.mean().item() == pytest.approx(confidence, abs=0.01)
+
+
+def test_alpha_that_cannot_reach_the_confidence_comes_as_near_as_it_can():
+    """Distances² 1 and 2: divided by alpha, the kernel is never sharper than e^-1/2 : e^-1, which
+    is 0.62 to 0.38.
+    """
+    embeddings, centroids = (
+        torch.tensor([[1.0, 0.0, 0.0]]),
+        torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+    )
+    alpha = calibrate_alpha(embeddings, centroids, "divide")
+    confidence = soft_assignment(embeddings, centroids, alpha, "divide").exp().max().item()
+    assert confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.005)
+
+
+def test_teacher_mends_bent_clusters(two_groups):
+    embeddings, groups = two_groups
+    clusters = groups.copy()
+    clusters[[0, 12]] = clusters[[12, 0]]
+    q = teach(embeddings, clusters, num_clusters=3)
+    np.testing.assert_allclose(q.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(q.argmax(axis=1), groups)
+    assert q[:, 2].max() < 0.01  # the empty one
+
+
+def test_teacher_of_documents_that_are_all_clusters_of_their_own_or_all_in_one():
+    q = teach(np.eye(4, dtype=np.float32), np.zeros(4, dtype=np.int64), num_clusters=2)
+    assert q.argmax(axis=1).tolist() == [0] * 4
+    q = teach(np.eye(4, dtype=np.float32), np.array([2, 0, 1, 3]), num_clusters=4)
+    assert q.argmax(axis=1).tolist() == [2, 0, 1, 3]
+
+
+def test_collapse():
+    start = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
+    assert not has_collapsed(start, start, num_clusters=3)
+    assert not has_collapsed(start, start, num_clusters=4)  # the fourth was empty from the first
+    assert has_collapsed(start, start.clamp(max=1), num_clusters=3)
+    swallowed = torch.tensor([0] * 8 + [1, 2])
+    assert has_collapsed(start, swallowed, num_clusters=3)

@@ -1,0 +1,151 @@
+"""`report.html` as a file: nothing in it can be mistaken for markup, and it says what it leaves
+out.
+"""
+
+import base64
+import hashlib
+import html
+import re
+
+import numpy as np
+import pytest
+
+from bert_clustering.reports import page as report_page
+from bert_clustering.reports.page import confusion, curves, fair_length, hierarchy, render
+from helpers import HOSTILE, make_findings, page_data
+
+
+@pytest.fixture(scope="module")
+def hostile_page() -> str:
+    texts = [*HOSTILE, "a pear", None, "a fig"]
+    labels = ["<script>window.hacked = 5</script>", 'a "b" </option>']
+    findings = make_findings(texts, [0, 1, 0, 1, 0, 1, 0, 1, 0], labels, classes=["<i>", "b"] * 5)
+    findings.settings = {"Texts": "<b>.csv", "Seed": "42"}
+    findings.metrics = {f"eval_{name}": 0.5 for name in ("accuracy", "nmi", "ari", "purity")}
+    return render(findings)
+
+
+def test_texts_come_through_as_they_are(hostile_page):
+    data = page_data(hostile_page)
+    shown = data["documents"]["text"]
+    assert shown[:4] == HOSTILE[:4] and shown[5] == HOSTILE[5]
+    assert shown[4] == HOSTILE[4].replace("\ud83d", "?"), "what is no character cannot be written"
+    assert shown[6] == "x" * 1999 + "…" and "their first 2,000 characters" in hostile_page
+    assert data["documents"]["id"] == ["0", "1", "2", "3", "4", "5", "6", "7", "9"]
+    assert "1 of the 10 rows had no usable text" in hostile_page
+
+
+def test_no_text_is_markup(hostile_page):
+    """What is not our own script or data holds no tag that the template does not."""
+    outside = re.sub(r"<script.*?</script>", "", hostile_page, flags=re.DOTALL)
+    assert "hacked" in html.unescape(outside), "texts are in the tables too"
+    for tag in ("<script", "<img", "<svg onload", "<i>", "</textarea", "<!-- comment"):
+        assert tag not in outside
+    assert (
+        len(re.findall("<script", hostile_page)) == len(re.findall("</script>", hostile_page)) == 3
+    )
+    assert "49" not in re.findall(r"\{\{.*?\}\}", hostile_page) and "{{ 7 * 7 }}" in html.unescape(
+        outside
+    )
+
+
+def test_only_its_own_scripts_may_run_and_nothing_is_loaded(hostile_page):
+    policy = html.unescape(
+        re.search(r'http-equiv="Content-Security-Policy" content="(.*?)"', hostile_page)[1]
+    )
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    scripts = re.findall(r"<script>(.*?)</script>", hostile_page, re.DOTALL)
+    assert len(scripts) == 2
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    assert (
+        rules["script-src"] == " ".join(f"'sha256-{value}'" for value in hashes) + " 'unsafe-eval'"
+    )
+    assert (
+        rules["default-src"] == "'none'"
+        and rules["img-src"] == "data: blob:"
+        and "connect-src" not in rules
+    )
+    assert not re.search(
+        r"""(src|href)=["']?(https?:|//)""",
+        re.sub(r"<script>.*?</script>", "", hostile_page, flags=re.S),
+    )
+
+
+def test_texts_share_a_budget():
+    lengths = np.array([10, 1000, 1000])
+    assert fair_length(lengths, 10_000) == 1000 and fair_length(lengths, 210) == 100
+    assert fair_length(np.array([], dtype=int), 5) == 0
+
+
+def test_many_long_texts_are_cut_and_many_texts_thinned(monkeypatch):
+    monkeypatch.setattr(report_page, "MAX_POINTS", 100)
+    monkeypatch.setattr(report_page, "TEXT_BUDGET", 20_000)
+    findings = make_findings(
+        [f"{i} " + "ж" * 900 for i in range(300)], [0] * 298 + [1] * 2, ["a", "b"]
+    )
+    page = render(findings)
+    documents = page_data(page)["documents"]
+    assert (
+        len(documents["text"]) == 100
+        and sum(len(text.encode()) for text in documents["text"]) < 21_000
+    )
+    assert "100 of the 300 texts" in page and "300 texts in 2 clusters" in page
+    shown = set(documents["id"])
+    assert {"298", "299"} <= shown, (
+        "representative texts are there, be the cluster as small as it may"
+    )
+    assert {str(row) for row in np.argsort(findings.probabilities)[:20]} <= shown
+    assert [cluster["size"] for cluster in page_data(page)["clusters"]] == [298, 2]
+
+
+def test_confusion_puts_matches_on_the_diagonal():
+    classes = np.array(["x", "x", "x", "y", "y", "z"], dtype=object)
+    table = confusion(classes, np.array([2, 2, 0, 0, 0, 4]))
+    assert table == {
+        "classes": ["x", "y", "z"],
+        "clusters": [2, 0, 4],
+        "counts": [[2, 1, 0], [0, 2, 0], [0, 0, 1]],
+    }
+
+
+def test_classes_make_a_section_be_there_scores_or_not():
+    for classes in (["x", "y"], None):
+        page = render(make_findings(["a", "b"], [0, 1], ["a", "b"], classes=classes))
+        assert (
+            ('id="confusion"' in page)
+            == (page_data(page)["confusion"] is not None)
+            == (classes is not None)
+        )
+
+
+def test_the_closest_clusters_join_first():
+    findings = make_findings(["a", "b", "c", "d"], [0, 1, 2, 3], ["a", "b", "c", "empty"])
+    findings.centroids = np.array([[1, 0], [0, 1], [0.1, 1], [1, 1]], dtype=np.float32)
+    tree = hierarchy(findings)
+    assert (
+        sorted(tree["closest"]) == [1, 2]
+        and sorted(tree["leaves"]) == [0, 1, 2, 3]
+        and len(tree["lines"]) == 3
+    )
+    assert max(line["x"][1] for line in tree["lines"]) == pytest.approx(0.731, abs=1e-3), (
+        "(1 + 0.900 + 0.293) / 3"
+    )
+    lone = make_findings(["a", "b"], [0, 0], ["a", "b"])
+    assert hierarchy(lone) == {"lines": [], "leaves": [], "closest": []} and render(lone)
+
+
+def test_curves_are_those_of_the_log():
+    history = [
+        {"epoch": 0.5, "loss": 1.0, "clustering_loss": 0.3, "mlm_loss": 3.0},
+        {"epoch": 1.0, "changed": 0.1, "cluster_size_0": 3, "cluster_size_1": 1},
+        {"epoch": 1.5, "loss": float("nan"), "clustering_loss": 0.2, "mlm_loss": float("nan")},
+        {"epoch": 1.5, "train_runtime": 5.0},
+    ]
+    assert curves(history) == {
+        "clustering_loss": {"x": [0.5, 1.5], "y": [0.3, 0.2]},
+        "mlm_loss": {"x": [0.5], "y": [3.0]},
+        "changed": {"x": [1.0], "y": [0.1]},
+        "sizes": {"x": [1.0], "y": [[3, 1]]},
+    }

@@ -1,0 +1,284 @@
+"""`report.html` in a headless Chromium: it works without a network and by keyboard, and nothing
+hostile runs.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from bert_clustering.reports.page import write_report
+from helpers import HOSTILE, TOPICS, make_findings
+
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--disable-default-apps --window-size=1400,900"
+).split()
+LABELS = ["fruit, pear", "space, moon", "money, <script>window.hacked = 9</script>"]
+
+
+class Browser:
+    """A Chromium that remembers what a page asked for and complained of."""
+
+    def __init__(self, profile: Path, *flags: str) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        for flag in (*FLAGS, f"--user-data-dir={profile}", *flags):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(
+            options, webdriver.ChromeService(shutil.which("chromedriver"))
+        )
+
+    def open(self, page: Path) -> None:
+        self.driver.get_log("performance"), self.driver.get_log("browser")
+        self.driver.get(page.as_uri())
+        self.wait("document.documentElement.hasAttribute('data-ready')")
+
+    def run(self, script: str, *arguments: object) -> object:
+        return self.driver.execute_script(f"return {script}", *arguments)
+
+    def wait(self, condition: str) -> None:
+        WebDriverWait(self.driver, 120, 0.1).until(lambda driver: self.run(condition), condition)
+
+    def find(self, selector: str) -> list:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def look(self, **features: str) -> None:
+        features = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in features.items()
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def resize(self, width: int, height: int, mobile: bool) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[Browser]:
+    started = Browser(tmp_path_factory.mktemp("profile"))
+    yield started
+    started.driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    """300 texts in three clusters, seven of them hostile, with gold classes and a history."""
+    generator, clusters = np.random.default_rng(0), np.repeat([0, 1, 2], [150, 100, 50])
+    words = list(TOPICS.values())
+    texts = [
+        " ".join([f"number{row}", *generator.choice(words[c], 5)]) for row, c in enumerate(clusters)
+    ]
+    texts[10:17] = HOSTILE
+    history = [{"epoch": e, "clustering_loss": 1 / e, "mlm_loss": 3 / e} for e in (1, 2)]
+    sizes = {"cluster_size_0": 150, "cluster_size_1": 100, "cluster_size_2": 50}
+    history += [{"epoch": e, "changed": 0.1 / e, **sizes} for e in (1, 2)]
+    findings = make_findings(
+        texts, clusters, LABELS, classes=[f"class <b>{c}" for c in clusters], history=history
+    )
+    findings.positions[10] += 1  # apart from the others
+    findings.metrics = {f"eval_{name}": 0.9 for name in ("accuracy", "nmi", "ari", "purity")}
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(path, findings)
+    return path
+
+
+@pytest.fixture
+def opened(browser, page) -> Browser:
+    browser.resize(1400, 900, mobile=False)
+    browser.look(prefers_color_scheme="light")
+    browser.open(page)
+    return browser
+
+
+def selected(browser: Browser) -> int | None:
+    """Number of points that stand out on the map; `None` where all do."""
+    return browser.run("map.data[0].selectedpoints ? map.data[0].selectedpoints.length : null")
+
+
+def test_it_opens_without_an_error_a_request_or_a_hostile_text_run(opened, page):
+    messages = [entry["message"] for entry in opened.driver.get_log("browser")]
+    assert not [message for message in messages if "WebGL" not in message], messages
+    events = [
+        json.loads(entry["message"])["message"] for entry in opened.driver.get_log("performance")
+    ]
+    requests = [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
+    assert page.as_uri() in requests
+    assert not [
+        url
+        for url in requests
+        if url != page.as_uri() and not url.startswith(("data:", "chrome:", "blob:"))
+    ]
+    ask = "const done = arguments[0]; fetch('https://example.org').then(() => done('sent'), () => done('refused'))"
+    assert opened.driver.execute_async_script(ask) == "refused", (
+        "the page could not ask if it wanted to"
+    )
+    assert opened.run("window.hacked") is None
+    opened.driver.get_log("browser")
+
+
+def test_points_rows_and_charts_are_all_there(opened):
+    assert opened.run("map.data[0].x.length") == 300 and opened.run("map.data[1].x.length") == 3
+    assert opened.run("map.querySelectorAll('.annotation').length") == 3
+    assert len(opened.find("#clusters tbody tr")) == len(opened.find("#legend button")) == 3
+    assert len(opened.find(".examples li")) == 9
+    for chart in ("hierarchy", "confusion", "clustering_loss", "mlm_loss", "changed", "sizes"):
+        assert opened.run(f"document.getElementById('{chart}').data.length") >= 1, chart
+    assert opened.run("document.getElementById('sizes').data.map(trace => trace.y.at(-1))") == [
+        150,
+        100,
+        50,
+    ]
+    assert len(opened.find(".uncertain tbody tr")) == 20
+
+
+def test_search_finds_texts_whatever_is_in_them(opened):
+    box = opened.find("#search")[0]
+    for words, count in (
+        ("number42", 1),
+        ("NUMBER1 moon", None),
+        ("<script>window.hacked", 1),
+        ("no such text", 0),
+    ):
+        box.clear()
+        box.send_keys(words)
+        found = opened.run(
+            "documents.text.filter(t => arguments[0].every(w => "
+            "t.toLowerCase().includes(w))).length",
+            words.lower().split(),
+        )
+        assert count is None or found == count
+        opened.wait(f"document.getElementById('count').textContent.startsWith('{found} of 300')")
+        assert selected(opened) == found and len(opened.find("#texts li")) == min(found, 50)
+    assert "There is no text" in opened.find("#texts-note")[0].text
+    opened.find("#reset")[0].click()
+    opened.wait("map.data[0].selectedpoints == null")
+    assert opened.run("window.hacked") is None
+
+
+def test_a_cluster_can_be_chosen_by_keyboard(opened):
+    button = opened.find("#legend button")[1]
+    opened.run("arguments[0].focus()", button)
+    assert opened.run("getComputedStyle(arguments[0]).outlineStyle", button) is not None
+    button.send_keys(Keys.ENTER)
+    opened.wait("map.data[0].selectedpoints && map.data[0].selectedpoints.length === 100")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert opened.find("#clusters tr[aria-selected=true] th button")[0].text == "space, moon"
+    assert "space, moon" in opened.find("#texts-note")[0].text
+    opened.find("#more")[0].send_keys(Keys.SPACE)
+    assert len(opened.find("#texts li")) == 100
+    opened.run("arguments[0].focus()", button)
+    button.send_keys(Keys.ENTER)
+    opened.wait("map.data[0].selectedpoints == null")
+
+
+def test_a_text_shows_its_mix_of_topics(opened):
+    opened.find("#texts button")[0].send_keys(Keys.ENTER)
+    row = int(opened.find("#texts button")[0].get_attribute("data-row"))
+    shares = [dd.text for dd in opened.find("#mix dd") if dd.text]
+    expected = opened.run(
+        f"documents.probabilities[{row}].map(share => (100 * share).toFixed(0) + '%')"
+    )
+    assert shares == expected and len(shares) == 3
+    assert opened.run("document.querySelector('#mix p').textContent") == opened.run(
+        f"documents.text[{row}]"
+    )
+    for i in range(10, 17):
+        opened.run(f"showText({i})")
+    assert opened.run("window.hacked") is None
+
+
+def test_hovering_shows_text_label_and_probability(opened):
+    x, y = opened.run(
+        "[map._fullLayout._size.l + map._fullLayout.xaxis.l2p(documents.x[10]) - map.clientWidth "
+        "/ 2, map._fullLayout._size.t + map._fullLayout.yaxis.l2p(documents.y[10]) - "
+        "map.clientHeight / 2]"
+    )
+    over = ActionChains(opened.driver).move_to_element(opened.find("#map")[0])
+    over.move_to_element_with_offset(opened.find("#map")[0], round(x), round(y)).perform()
+    opened.wait("!document.getElementById('tip').hidden")
+    tip = opened.find("#tip")[0].text
+    assert HOSTILE[0] in tip and "fruit, pear" in tip and "%" in tip
+    assert opened.run("window.hacked") is None
+
+
+def test_the_table_sorts_by_numbers_and_by_names(opened):
+    def names() -> list[str]:
+        return [button.text.split(",")[0] for button in opened.find("#clusters tbody th button")]
+
+    assert names() == ["fruit", "space", "money"], "by size"
+    heads = {head.text.split(" ")[0]: head for head in opened.find("#clusters thead th button")}
+    heads["Texts"].send_keys(Keys.ENTER)
+    assert names() == ["money", "space", "fruit"]
+    heads["Cluster"].send_keys(Keys.ENTER)
+    assert names() == ["fruit", "money", "space"]
+    assert [head.get_attribute("aria-sort") for head in opened.find("#clusters thead th")[:2]] == [
+        "ascending",
+        "none",
+    ]
+
+
+def test_dark_mode_and_a_phone(opened):
+    def color(script: str) -> int:
+        return sum(
+            map(
+                int,
+                opened.run(
+                    f"getComputedStyle({script}).backgroundColor.match(/\\d+/g).slice(0, 3)"
+                ),
+            )
+        )
+
+    assert color("document.body") > 700
+    opened.look(prefers_color_scheme="dark")
+    opened.wait("map._fullLayout.plot_bgcolor === '#12161c'")
+    assert color("document.body") < 120
+    opened.resize(390, 800, mobile=True)
+    opened.wait("map._fullLayout.width < 390")
+    assert opened.run("document.documentElement.scrollWidth") <= 390, "nothing sticks out sideways"
+    assert (
+        opened.run("getComputedStyle(document.querySelector('#clusters tbody tr')).display")
+        == "block"
+    )
+
+
+def test_without_webgl_the_map_is_drawn_too(page, tmp_path):
+    browser = Browser(tmp_path / "profile", "--disable-3d-apis")
+    try:
+        browser.open(page)
+        assert browser.run("map.data[0].type") == "scatter"
+        assert browser.run("map.querySelectorAll('.trace.scatter path.point').length") == 303
+    finally:
+        browser.driver.quit()
+
+
+def test_twenty_thousand_texts_open_quickly(browser, tmp_path):
+    """More than the page takes: it is thinned, its texts are cut, and it is drawn at once."""
+    generator, clusters = np.random.default_rng(0), np.arange(21_000) % 40
+    words = np.array(sum(TOPICS.values(), []))
+    texts = [" ".join(line) for line in words[generator.integers(len(words), size=(21_000, 90))]]
+    write_report(
+        tmp_path / "report.html",
+        make_findings(texts, clusters, [f"topic {c}, words" for c in range(40)]),
+    )
+    assert (tmp_path / "report.html").stat().st_size < 15_000_000
+    browser.resize(1400, 900, mobile=False)
+    browser.open(tmp_path / "report.html")
+    assert browser.run("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 3000
+    assert browser.run("map.data[0].x.length") == 20_000
+    assert "20,000 of the 21,000 texts" in browser.find(".overview .note")[0].text

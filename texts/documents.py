@@ -1,0 +1,167 @@
+"""From tables to checked documents.
+
+Rows keep the input's order and count. What cannot be clustered is one error that names the file and
+the first bad row, or, with `skip_bad_rows`, a row without a cluster. Gold classes are held apart
+from what training sees.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from reprlib import repr as short_repr
+from typing import Any
+
+import numpy as np
+
+from .tables import Columns, read_batches
+
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
+HALF = "holds half a character (a lone surrogate), which cannot be written"
+
+
+@dataclass
+class Documents:
+    """The rows of one input, in its order.
+
+    Args:
+        ids (`list`): What the id column holds, unaltered, or the row's number from 0.
+        texts (`list`): What the text column holds.
+        usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
+        classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
+    """
+
+    ids: list
+    texts: list
+    usable: np.ndarray
+    classes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def usable_texts(self) -> list[str]:
+        return [text for text, usable in zip(self.texts, self.usable, strict=True) if usable]
+
+    def sample(self, size: int, seed: int) -> "Documents":
+        """A random sample of the rows, in the input's order; all of them where there are no more
+        than `size`.
+        """
+        if size >= len(self):
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+        classes = None if self.classes is None else self.classes[rows]
+        return Documents(
+            [self.ids[i] for i in rows], [self.texts[i] for i in rows], self.usable[rows], classes
+        )
+
+
+def make_documents(
+    columns: Columns,
+    source: str,
+    text_column: str = "text",
+    label_column: str | None = None,
+    id_column: str | None = None,
+    skip_bad_rows: bool = False,
+    first_row: int = 0,
+) -> Documents:
+    """Pick text, gold classes and ids out of a table and check them.
+
+    Args:
+        columns (`dict[str, list]`): The table, one list a column.
+        source (`str`): Name of the input, for messages.
+        text_column (`str`, *optional*, defaults to `"text"`): Column of the texts.
+        label_column (`str`, *optional*): Column of the gold classes. `None`: there are none.
+        id_column (`str`, *optional*): Column of the ids. `None`: rows are numbered from 0.
+        skip_bad_rows (`bool`, *optional*, defaults to `False`): Keep rows without a text, but
+            without a cluster.
+        first_row (`int`, *optional*, defaults to 0): Number of the table's first row in the input.
+
+    Raises:
+        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold
+            class is missing or all are the same, or an id cannot be written.
+    """
+    for name in filter(None, (text_column, label_column, id_column)):
+        if name not in columns:
+            raise ValueError(
+                f"{source}: there is no column '{name}'. Its columns are: "
+                f"{', '.join(map(repr, columns)) or 'none'}."
+            )
+    texts = columns[text_column]
+    if not texts:
+        raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
+    faults = [_find_fault(text) for text in texts]
+    usable = np.array([fault is None for fault in faults])
+    if not skip_bad_rows and not usable.all():
+        row, bad = int(usable.argmin()), (~usable).sum()
+        raise ValueError(
+            f"{source}: the text of row {first_row + row + 1} {faults[row]} ({bad} of {len(texts)} "
+            "rows are like this). Mend them, or pass --skip_bad_rows to leave them without a "
+            "cluster."
+        )
+    texts = [
+        SURROGATE.sub("\ufffd", text) if fault == HALF else text
+        for text, fault in zip(texts, faults, strict=True)
+    ]
+    classes = _check_classes(columns[label_column], source, label_column) if label_column else None
+    ids = columns[id_column] if id_column else list(range(first_row, first_row + len(texts)))
+    for row, id_ in enumerate(ids, first_row + 1):
+        if _find_fault(id_) == HALF:
+            raise ValueError(
+                f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out."
+            )
+    return Documents(ids, texts, usable, classes)
+
+
+def _find_fault(text: Any) -> str | None:
+    """What is wrong with a text, as the end of a sentence."""
+    if text is None or text == "" or isinstance(text, str) and not text.strip():
+        return "is empty"
+    if not isinstance(text, str):
+        return f"is {short_repr(text)}, not a string"
+    return HALF if SURROGATE.search(text) else None
+
+
+def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterator[Documents]:
+    """The documents of a file in batches of `size`, however many there are.
+
+    `arguments` are those of `make_documents`.
+
+    Raises:
+        FileNotFoundError, ValueError: As `read_batches` and `make_documents`.
+    """
+    first_row = 0
+    for columns in read_batches(source, size):
+        documents = make_documents(columns, source, first_row=first_row, **arguments)
+        yield documents
+        first_row += len(documents)
+    if not first_row:
+        make_documents({}, source, **arguments)  # says what is missing
+
+
+def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
+    names = np.array(
+        [None if label in (None, "") or label != label else str(label) for label in classes],
+        dtype=object,
+    )
+    missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
+    if len(missing):
+        raise ValueError(
+            f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'."
+        )
+    if len(set(names)) == 1:
+        raise ValueError(
+            f"{source}: all gold classes in column '{label_column}' are '{names[0]}', so there is "
+            "nothing to score. Name another column, or leave --label_column out."
+        )
+    return names
+
+
+def check_enough_documents(documents: Documents, num_clusters: int, source: str) -> None:
+    """Raise `ValueError` unless there are at least as many distinct texts as clusters."""
+    texts = documents.usable_texts
+    if len(set(texts)) < num_clusters:
+        raise ValueError(
+            f"{source}: {len(texts)} documents with {len(set(texts))} distinct texts cannot fill "
+            f"{num_clusters} clusters. Lower --num_clusters or bring more texts."
+        )

@@ -1,0 +1,131 @@
+"""What a cluster is about: the terms that are more frequent in it than elsewhere. Knows no model.
+
+Source: class-based TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling with a class-based
+    TF-IDF procedure"),
+with a term's share of the relative entropy between cluster and corpus as its weight (Kullback &
+Leibler 1951).
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+from stop_words import AVAILABLE_LANGUAGES, get_stop_words
+
+from ..clusters.rows import draw_sample
+
+
+WORD = r"(?u)\b[^\W\d_][\w'-]*\w\b"  # two characters or more, the first one a letter
+
+
+def find_stop_words(texts: list[str]) -> set[str]:
+    """Stop words of the language that most of the texts are in; empty for one that no list is known
+    of.
+
+    The language is the one whose stop words make up the largest share of the words, if that is a
+    tenth or more.
+    """
+    frequency = Counter(word for text in texts for word in re.findall(WORD, text.lower()))
+    lists = [
+        set(get_stop_words(language)) for language in AVAILABLE_LANGUAGES if language != "english"
+    ]
+    # The list of English holds 'computer' and 'million'; its contractions alone are of use.
+    lists.append(ENGLISH_STOP_WORDS | {word for word in get_stop_words("english") if "'" in word})
+    counts = [sum(frequency[word] for word in words) for words in lists]
+    found = lists[int(np.argmax(counts))] if max(counts) > 0.1 * frequency.total() else set()
+    return {word for word in found if re.fullmatch(WORD, word)}
+
+
+def diversify(terms: Iterable[str], count: int) -> list[str]:
+    """The first `count` terms of which no two share a word or its stem, and none repeats one.
+
+    Words count as of one stem that agree in four letters and all but the last three, or differ by
+    one letter more.
+
+    Example:
+        >>> diversify(["query", "queries", "sql query", "oracle", "sql"], count=3)
+        ['query', 'oracle', 'sql']
+    """
+    chosen: list[str] = []
+    for term in terms:
+        words, known = term.split(), [word for other in chosen for word in other.split()]
+        if len(set(words)) == len(words) and not any(
+            alike(word, other) for word in words for other in known
+        ):
+            chosen.append(term)
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two words are the same, or forms of one stem.
+
+    Example:
+        >>> alike("query", "queries"), alike("car", "cars"), alike("bank", "band")
+        (True, True, False)
+    """
+    common, (shorter, longer) = (
+        len(os.path.commonprefix([one, other])),
+        sorted([len(one), len(other)]),
+    )
+    return one == other or common >= max(4, longer - 3) or common == shorter == max(3, longer - 1)
+
+
+def cluster_keywords(
+    texts: list[str],
+    clusters: np.ndarray,
+    num_clusters: int,
+    num_keywords: int = 10,
+    max_length: int = 1000,
+    max_seen: int = 200_000,
+) -> list[list[str]]:
+    """Keywords of each cluster, the most telling first: words and pairs of neighbours, no two of a
+    kind.
+
+    A term weighs p(t|c) log(p(t|c) / p(t)), p being the share of documents that hold it, in the
+    cluster shrunk by n / (n + 1) where n of them do: words that stand everywhere weigh nothing, in
+    any language, and rare ones little. Pairs weigh half as much again, so that they replace a word
+    that mostly stands in them.
+
+    Args:
+        texts (`list[str]` of length `num_documents`): The documents.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        num_clusters (`int`): Number of clusters K.
+        num_keywords (`int`, *optional*, defaults to 10): Keywords a cluster, at most.
+        max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
+        max_seen (`int`, *optional*, defaults to 200,000): Documents that are read, at most; beyond
+            them, a sample.
+
+    Returns:
+        A list of lists; empty for an empty cluster.
+    """
+    seen = draw_sample(len(texts), seed=0, size=max_seen)
+    texts, clusters = [texts[row][:max_length] for row in seen], clusters[seen]
+    vectorizer = CountVectorizer(
+        token_pattern=WORD,
+        ngram_range=(1, 2),
+        min_df=2,
+        stop_words=sorted(find_stop_words(texts)),
+        binary=True,
+    )
+    try:
+        held = vectorizer.fit_transform(texts)  # (num_documents, num_terms)
+    except ValueError:  # scikit-learn's word for: no term is left
+        return [[] for _ in range(num_clusters)]
+    terms, overall = vectorizer.get_feature_names_out(), np.asarray(held.mean(axis=0)).ravel()
+    pairs = np.array([" " in term for term in terms])
+    keywords = []
+    for cluster in range(num_clusters):
+        members = held[clusters == cluster]
+        counts = np.asarray(members.sum(axis=0)).ravel()
+        share = counts**2 / (counts + 1) / max(members.shape[0], 1)
+        weight = np.where(
+            share > 0, share * np.log(np.maximum(share, 1e-9) / overall), 0
+        ) * np.where(pairs, 1.5, 1)
+        order = np.argsort(-weight, kind="stable")
+        keywords.append(diversify(terms[order[weight[order] > 0]], num_keywords))
+    return keywords

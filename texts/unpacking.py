@@ -1,0 +1,60 @@
+"""Packed files, of which no one knows what they unpack to."""
+
+import gzip
+import io
+import os
+import shutil
+import tempfile
+from typing import IO
+
+
+MAX_UNPACKED, MAX_RATIO = (
+    2**26,
+    100,
+)  # bytes that a file may unpack to in any case, and times its size
+
+
+def check_unpacked(unpacked: int, packed: int) -> None:
+    """Raise `ValueError` where a file of `packed` bytes unpacks to more than can be meant,
+    `unpacked` bytes so far.
+    """
+    if unpacked > max(MAX_UNPACKED, MAX_RATIO * packed):
+        raise ValueError(
+            f"it unpacks to over {MAX_RATIO} times its size, as files do that are made to fill the "
+            "memory. If it is not one of them, unpack it first."
+        )
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzipped file unpacks to, up to a limit."""
+
+    def __init__(self, path: str) -> None:
+        self.file, self.packed = gzip.open(path), os.path.getsize(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        count = self.file.readinto(buffer)
+        check_unpacked(self.file.tell(), self.packed)
+        return count
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def open_unpacked(path: str, gzipped: bool, seekable: bool = False) -> IO[bytes]:
+    """Open a file, gzipped or not, for reading; `ValueError` in the middle of one that unpacks to
+    too much.
+    """
+    if not gzipped:
+        return open(path, "rb")
+    unpacked = io.BufferedReader(_Unpacked(path), buffer_size=2**16)
+    if not seekable:
+        return unpacked
+    with unpacked:
+        copy = tempfile.TemporaryFile()
+        shutil.copyfileobj(unpacked, copy)
+        copy.seek(0)
+        return copy

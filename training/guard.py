@@ -1,0 +1,121 @@
+"""Never worse than the start: weights whose clusters are as good as any are kept, and a collapse is
+noticed.
+"""
+
+import logging
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+
+from ..clusters.quality import ClusterScore
+from ..clusters.targets import has_collapsed
+
+
+logger = logging.getLogger(__name__)
+
+
+class Guard:
+    """Judges clusters without gold classes, and keeps the last weights that are about as good as
+    the best, on the CPU.
+
+    It judges in the fused space of the start: in its own, every training looks like a success.
+    There, though, the untrained model, which puts each document to its nearest centroid, looks a
+    little better than it is. Hence the tolerance.
+
+    Args:
+        score (`ClusterScore`): What makes one state better than another.
+        first_clusters (`torch.LongTensor` of shape `(num_documents,)`): Clusters before the first
+            step.
+        num_clusters (`int`): Number of clusters K.
+        tolerance (`float`, *optional*, defaults to 0.02): How far below the best score that of a
+            later state may lie which is kept instead.
+    """
+
+    def __init__(
+        self,
+        score: ClusterScore,
+        first_clusters: torch.Tensor,
+        num_clusters: int,
+        tolerance: float = 0.02,
+    ) -> None:
+        self.score = score
+        self.first_clusters = first_clusters
+        self.num_clusters = num_clusters
+        self.tolerance = tolerance
+        self.collapsed = False
+        self.judged_step = 0
+        self.judged_score = -float("inf")
+        self.best_score = -float("inf")
+        self.kept_step = 0
+        self.kept_score = -float("inf")
+        self.kept_clusters = first_clusters
+        self.kept_weights: dict[str, torch.Tensor] = {}
+
+    def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
+        """Score the clusters `(num_documents,)` of a step; keep the model's weights if none were
+        clearly better.
+        """
+        self.judged_step, self.judged_score = step, self.score(clusters.cpu().numpy())
+        self.collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
+        if self.collapsed:
+            logger.warning(
+                "The clusters have collapsed: one is empty, or one has swallowed half of the "
+                "others."
+            )
+        elif self.judged_score >= self.best_score - self.tolerance:
+            self.best_score = max(self.judged_score, self.best_score)
+            self.kept_step, self.kept_score, self.kept_clusters = step, self.judged_score, clusters
+            self.kept_weights = {
+                name: weight.detach().cpu().clone() for name, weight in model.named_parameters()
+            }
+        return self.judged_score
+
+    @torch.no_grad()
+    def restore(self, model: PreTrainedModel) -> torch.Tensor:
+        """Put the kept weights back; the clusters they gave, `(num_documents,)`."""
+        logger.info(
+            "Going back to step %d, whose clusters score %.3f.", self.kept_step, self.kept_score
+        )
+        for name, weight in model.named_parameters():
+            weight.copy_(self.kept_weights[name])
+        return self.kept_clusters
+
+    def save(self, path: str) -> None:
+        """Write all it knows to a safetensors file."""
+        state = {
+            "sample": torch.from_numpy(self.score.sample),
+            "embeddings": torch.from_numpy(self.score.embeddings),
+            "first_clusters": self.first_clusters.cpu(),
+            "num_clusters": torch.tensor(self.num_clusters),
+            "collapsed": torch.tensor(self.collapsed),
+            "judged_step": torch.tensor(self.judged_step),
+            "best_score": torch.tensor(self.best_score, dtype=torch.float64),
+            "kept_clusters": self.kept_clusters.cpu().clone(),  # it may be the first ones
+            "judged_score": torch.tensor(self.judged_score, dtype=torch.float64),
+            "kept_step": torch.tensor(self.kept_step),
+            "kept_score": torch.tensor(self.kept_score, dtype=torch.float64),
+        }
+        save_file(
+            state | {f"weights.{name}": weight for name, weight in self.kept_weights.items()}, path
+        )
+
+    @classmethod
+    def load(cls, path: str) -> "Guard":
+        """What `save` wrote."""
+        state = load_file(path)
+        score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
+        guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
+        guard.collapsed = bool(state["collapsed"])
+        guard.best_score = float(state["best_score"])
+        guard.judged_step, guard.judged_score = (
+            int(state["judged_step"]),
+            float(state["judged_score"]),
+        )
+        guard.kept_step, guard.kept_score = int(state["kept_step"]), float(state["kept_score"])
+        guard.kept_clusters = state["kept_clusters"]
+        prefix = "weights."
+        guard.kept_weights = {
+            name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)
+        }
+        return guard

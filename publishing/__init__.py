@@ -1,0 +1,9 @@
+"""What the Hub gets: whole repositories, by one list of files, with a card that names no path of
+this machine.
+"""
+
+from .card import describe_num_clusters, hub_id, training_facts
+from .push import HubMixin, hub_files, publish
+
+
+__all__ = ["HubMixin", "describe_num_clusters", "hub_files", "hub_id", "publish", "training_facts"]

@@ -1,19 +1,46 @@
-"""The model card: what a model clusters, how good it is, how it was trained and how to use it."""
+"""The model card: what a model clusters, how good it is, how it was trained and how to use it.
+
+It is public, so it names nothing of this machine: whatever is not the id of a repository on the Hub
+stays out.
+"""
 
 import math
+import os
 import platform
 import re
+from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 from transformers import Trainer
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
+TAGS = ("text-clustering", "deep-clustering", "sentence-transformers", "custom_code")
 GOLD_SCORES = {"accuracy": "Accuracy", "nmi": "NMI", "ari": "ARI", "purity": "Purity"}
+NUM_CLUSTERS = "Number of clusters"  # the fact that a reader of the card asks for first
+
+
+def hub_id(name: str | None) -> str | None:
+    """`name` where it can be the id of a repository on the Hub; `None` where it is of this machine.
+
+    Example:
+        >>> hub_id("mteb/banking77"), hub_id("/home/me/letters")
+        ('mteb/banking77', None)
+    """
+    if not name or os.path.exists(name):
+        return None
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return None
+    return name
 
 
 def escape_markdown(text: str) -> str:
@@ -42,23 +69,19 @@ def cluster_rows(
         known = len(values) == len(sizes) and values[cluster] is not None
         return f"{values[cluster]:.2f}" if known else "–"
 
-    rows = []
-    for cluster in sorted(range(len(sizes)), key=lambda cluster: -sizes[cluster]):
-        rows.append(
-            {
-                "cluster": cluster,
-                "label": escape_markdown(id2label[cluster]),
-                "size": sizes[cluster],
-                "share": sizes[cluster] / max(sum(sizes), 1),
-                "probability": trust("probability", cluster),
-                "stability": trust("stability", cluster),
-                "keywords": escape_markdown(", ".join(keywords[cluster])) if keywords else "",
-                "examples": [escape_markdown(text) for text in examples[cluster]]
-                if examples
-                else [],
-            }
-        )
-    return rows
+    return [
+        {
+            "cluster": cluster,
+            "label": escape_markdown(id2label[cluster]),
+            "size": sizes[cluster],
+            "share": sizes[cluster] / max(sum(sizes), 1),
+            "probability": trust("probability", cluster),
+            "stability": trust("stability", cluster),
+            "keywords": escape_markdown(", ".join(keywords[cluster])) if keywords else "",
+            "examples": [escape_markdown(text) for text in examples[cluster]] if examples else [],
+        }
+        for cluster in sorted(range(len(sizes)), key=lambda cluster: -sizes[cluster])
+    ]
 
 
 def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
@@ -74,74 +97,126 @@ def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def training_facts(trainer: Trainer) -> dict[str, str]:
-    """How the model was trained, as a reader would want it to repeat the training."""
+    """How the model was trained, as a reader would want it to repeat the training.
+
+    Args:
+        trainer (`HubMixin`): Has trained, or is about to.
+    """
     args, config = trainer.args, trainer.model.config
-    logged = {
-        name: value for line in trainer.state.log_history for name, value in line.items()
-    }  # the last ones
-    device = (
-        torch.cuda.get_device_name()
-        if args.device.type == "cuda"
-        else platform.processor() or platform.machine()
-    )
+    if trainer.card_facts().get("kept"):
+        origin = "kept from the model"
+    elif args.max_clusters is not None:
+        origin = f"found between {args.min_clusters} and {args.max_clusters}"
+    else:
+        origin = "given"
+    target = "lexical teacher" if args.lexical_teacher else "own assignment"
+    documents = f"{args.train_batch_size} x {args.gradient_accumulation_steps}"
+    is_gpu = args.device.type == "cuda"
     facts = {
-        "Loss": f"{args.clustering_weight:g} x clustering loss + {args.mlm_weight:g} x masked-LM loss",
+        NUM_CLUSTERS: f"{config.num_clusters}, {origin}",
+        "Loss": f"{args.clustering_weight:g} x clustering loss"
+        f" + {args.mlm_weight:g} x masked-LM loss",
         "Start of the clusters": args.init or "auto",
-        "Target": f"{'lexical teacher' if args.lexical_teacher else 'own assignment'}, size prior {args.size_prior}",
+        "Target": f"{target}, size prior {args.size_prior}",
         "Kernel": f"{config.kernel}, alpha {config.alpha:.3g}",
         "Learning rate": f"{args.learning_rate:g}, centroids {args.centroid_learning_rate:g}",
-        "Batch": f"{args.train_batch_size} x {args.gradient_accumulation_steps} x {args.world_size} processes",
+        "Batch": f"{documents} x {args.world_size} processes",
         "Epochs": f"{trainer.state.epoch or 0:.3g}, {trainer.state.global_step} steps",
         "Tokens masked": f"{args.mlm_probability:.0%}",
         "Seed": str(args.seed),
-        "Hardware": device,
+        "Hardware": torch.cuda.get_device_name()
+        if is_gpu
+        else platform.processor() or platform.machine(),
         "Versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
-    if "train_runtime" in logged:
-        facts["Seconds"] = f"{logged['train_runtime']:.0f}"
-    for name, title in (
-        ("mlm_loss", "Last masked-LM loss"),
-        ("clustering_loss", "Last clustering loss"),
-    ):
-        if name in logged:
-            facts[title] = f"{logged[name]:.3f}"
+    last = {name: value for line in trainer.state.log_history for name, value in line.items()}
+    if "train_runtime" in last:
+        facts["Seconds"] = f"{last['train_runtime']:.0f}"
+    for name, title in (("mlm_loss", "masked-LM"), ("clustering_loss", "clustering")):
+        if name in last:
+            facts[f"Last {title} loss"] = f"{last[name]:.3f}"
     return facts
 
 
+def describe_num_clusters(num_clusters: int, noted: str | None) -> str:
+    """How many clusters a model has, and why.
+
+    Args:
+        num_clusters (`int`): Of the model as it stands.
+        noted (`str`, *optional*): What its training noted. Since then, merging alone can have
+            changed the number.
+
+    Example:
+        >>> describe_num_clusters(7, "8, found between 2 and 200")
+        '7, after merging; before: 8, found between 2 and 200'
+    """
+    if noted is None:
+        return str(num_clusters)
+    if noted.split(",")[0] == str(num_clusters):
+        return noted
+    return f"{num_clusters}, after merging; before: {noted}"
+
+
+def listed(value: str | Iterable[str] | None) -> list[str]:
+    """What the base class takes as one, several or none, as a list."""
+    return [value] if isinstance(value, str) else list(value or [])
+
+
 def card_data(
-    name: str, base_model: str | None, dataset: str | None, scores: list[dict[str, Any]]
+    scores: list[dict[str, Any]],
+    tags: Iterable[str] = (),
+    tasks: str | list[str] | None = None,
+    dataset_tags: str | list[str] | None = None,
+    dataset: str | list[str] | None = None,
+    dataset_args: str | list[str] | None = None,
+    **metadata: Any,
 ) -> ModelCardData:
-    """What the Hub searches and filters by."""
+    """What the Hub searches and filters by.
+
+    Args:
+        scores (`list[dict]`): Of `score_rows`.
+        tags (`Iterable[str]`): Beside our own.
+        tasks (`str` or `list[str]`, *optional*): What the scores are of. `None`: clustering.
+        dataset_tags (`str` or `list[str]`, *optional*): Hub ids of the texts.
+        dataset (`str` or `list[str]`, *optional*): Their names. `None`: their ids.
+        dataset_args (`str` or `list[str]`, *optional*): Their configurations.
+        metadata: Other fields of `ModelCardData`.
+    """
+    ids = [hub_id(name) for name in listed(dataset_tags)]
+    names = [None if os.path.exists(name) else name for name in listed(dataset)]
+    texts = list(zip_longest(ids, names, listed(dataset_args))) or [(None, None, None)]
     results = [
         EvalResult(
-            task_type="clustering",
-            task_name="Text clustering",
-            dataset_type=dataset or "own-texts",
-            dataset_name=dataset or "The texts it was trained on",
+            task_type=task,
+            task_name="Text clustering" if task == "clustering" else None,
+            dataset_type=known_as or "own-texts",
+            dataset_name=name or known_as or "The texts it was trained on",
+            dataset_config=configuration,
             metric_type=score["name"],
             metric_name=score["title"],
             metric_value=round(score["value"], 4),
         )
+        for task in listed(tasks) or ["clustering"]
+        for known_as, name, configuration in texts
         for score in scores
     ]
     return ModelCardData(
-        model_name=name,
         library_name="transformers",
         pipeline_tag="text-classification",
-        base_model=base_model,
-        datasets=[dataset] if dataset else None,
-        tags=["text-clustering", "deep-clustering", "sentence-transformers", "custom_code"],
+        datasets=[known_as for known_as in ids if known_as] or None,
+        tags=list(dict.fromkeys([*TAGS, *tags])),
         eval_results=results or None,
+        **metadata,
     )
 
 
 def write_card(
     trainer: Trainer,
     path: Path,
-    sizes: list[int],
+    data: ModelCardData,
     model_id: str,
-    dataset: str | None = None,
-    scores: dict[str, float] | None = None,
+    sizes: list[int] | None = None,
+    scores: dict[str, Any] | None = None,
     keywords: list[list[str]] | None = None,
     examples: list[list[str]] | None = None,
     training: dict[str, str] | None = None,
@@ -149,31 +224,38 @@ def write_card(
     """Write the card of a trainer's model as it stands.
 
     Args:
-        trainer (`Trainer`): With the model, the arguments and the log.
+        trainer (`HubMixin`): With the model, the tokenizer, the arguments and the log.
         path (`Path`): The file.
-        sizes (`list[int]` of length `num_clusters`): Documents in each cluster.
+        data (`ModelCardData`): What the Hub searches by.
         model_id (`str`): What the model is loaded by.
-        dataset (`str`, *optional*): Hub id of the texts.
+        sizes (`list[int]` of length `num_clusters`, *optional*): Documents in each cluster. `None`:
+            the trainer has clustered none, so there is nothing to tell of them nor of a training.
         scores (`dict`, *optional*): Metrics of the run, as `all_results.json` holds them.
         keywords (`list[list[str]]`, *optional*): Keywords of each cluster.
         examples (`list[list[str]]`, *optional*): Texts of each cluster, which the card then makes
             public.
         training (`dict[str, str]`, *optional*): How the model was trained. `None`: by this trainer.
     """
-    config, name, rows = trainer.model.config, model_id.split("/")[-1], score_rows(scores or {})
+    config = trainer.model.config
+    if training is None:
+        training = training_facts(trainer) if sizes is not None else {}
+    origin = describe_num_clusters(config.num_clusters, training.get(NUM_CLUSTERS))
     card = ModelCard.from_template(
-        card_data(name, config.base_model, dataset, rows),
+        data,
         template_path=str(TEMPLATE),
-        base_model_id=config.base_model,
-        model_name=name,
+        base_model_id=data.base_model,
+        model_name=data.model_name,
         model_id=model_id,
-        num_clusters=config.num_labels,
-        num_documents=sum(sizes),
+        has_clusters=trainer.model.has_clusters,
+        labels=[escape_markdown(label) for label in config.id2label.values()],
+        num_clusters=config.num_clusters,
+        origin=origin,
+        num_documents=sum(sizes or []),
         max_length=trainer.processing_class.model_max_length,
-        rows=cluster_rows(sizes, config.id2label, keywords, examples, scores),
+        rows=cluster_rows(sizes or [], config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
-        scores=rows,
-        training=training_facts(trainer) if training is None else training,
+        scores=score_rows(scores or {}),
+        training=training | {NUM_CLUSTERS: origin} if training else {},
         has_map=path.with_name("map.png").exists(),
     )
     card.save(path)

@@ -1,5 +1,5 @@
-"""`PublishingTrainer`: a `Trainer` whose pushes are whole repositories, and hold nothing but what
-is on a list.
+"""`HubMixin`: pushes of a `Trainer` that are whole repositories, and hold nothing but what is on a
+list.
 """
 
 import json
@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress
 
-from .card import write_card
+from .card import card_data, hub_id, listed, score_rows, write_card
 
 
 # Of a folder, and no deeper than the pattern says: no results with users' texts, no pickles, no
@@ -95,18 +95,26 @@ def save_sentence_transformers_files(
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-class PublishingTrainer(Trainer):
+class HubMixin(Trainer):
     """Pushes weights, config, code, tokenizer and card from the first save on, so that any push can
-    be loaded.
+    be loaded. For a trainer to inherit from, before `Trainer`.
     """
 
-    clusters: torch.Tensor | None = None  # (num_documents,), for the card
+    card: dict[str, Any]
+    """What is known of the clusters beside `card_facts`, before which it goes; made by the trainer.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.card: dict[
-            str, Any
-        ] = {}  # what else the card is to say: arguments of `card.write_card`
+    def card_facts(self) -> dict[str, Any]:
+        """What the trainer itself knows of its clusters; all of it may be missing.
+
+        Returns:
+            `dict`: `scores`, `keywords`, `examples` and `training` as in `card.write_card`, and:
+
+            - `sizes` (`list[int]` of length `num_clusters`): Documents in each cluster.
+            - `kept` (`bool`): Whether the clusters started as those the model came with.
+            - `dataset` (`str`): Where the texts are from. The card names it if it is a Hub id.
+        """
+        return {}
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, with what other libraries need to load it.
@@ -118,22 +126,41 @@ class PublishingTrainer(Trainer):
             save_sentence_transformers_files(self.model, self.processing_class, output_dir)
         super().save_model(output_dir, _internal_call=True)
 
-    def create_model_card(self, **kwargs: Any) -> None:
-        """Write the card to the output directory; `kwargs`, beside `self.card`, are arguments of
-        `card.write_card`.
+    def create_model_card(
+        self,
+        language: str | None = None,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        model_name: str | None = None,
+        finetuned_from: str | None = None,
+        tasks: str | list[str] | None = None,
+        dataset_tags: str | list[str] | None = None,
+        dataset: str | list[str] | None = None,
+        dataset_args: str | list[str] | None = None,
+    ) -> None:
+        """Write the card to the output directory; arguments as in `Trainer.create_model_card`.
+
+        What is not given, the card takes from `self.card`, `self.card_facts()` and the model.
         """
-        if self.is_world_process_zero():
-            num_clusters = self.model.config.num_labels
-            clusters = (
-                torch.empty(0, dtype=torch.long) if self.clusters is None else self.clusters.cpu()
-            )
-            write_card(
-                self,
-                Path(self.args.output_dir, "README.md"),
-                torch.bincount(clusters, minlength=num_clusters).tolist(),
-                self.hub_model_id or Path(self.args.output_dir).absolute().name,
-                **self.card | kwargs,
-            )
+        if not self.is_world_process_zero():
+            return
+        facts = self.card_facts() | self.card
+        facts.pop("kept", None)  # `training_facts` tells it
+        source = facts.pop("dataset", None)
+        model_id = self.hub_model_id or Path(self.args.output_dir).absolute().name
+        data = card_data(
+            score_rows(facts.get("scores", {})),
+            tags=[*(self.model.model_tags or []), *listed(tags)],
+            tasks=tasks,
+            dataset_tags=dataset_tags or source,
+            dataset=dataset,
+            dataset_args=dataset_args,
+            language=language,
+            license=license,
+            model_name=model_name or model_id.split("/")[-1],
+            base_model=hub_id(finetuned_from) or self.model.config.base_model,
+        )
+        write_card(self, Path(self.args.output_dir, "README.md"), data, model_id, **facts)
 
     def push_to_hub(
         self,
@@ -144,7 +171,10 @@ class PublishingTrainer(Trainer):
         private: bool | None = None,
         **kwargs: Any,
     ) -> CommitInfo | None:
-        """Save the model, write its card and upload both; arguments as in `Trainer.push_to_hub`."""
+        """Save the model, write its card and upload both; arguments as in `Trainer.push_to_hub`.
+
+        `kwargs` are those of `create_model_card`.
+        """
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         if self.hub_model_id is None:
             self.init_hf_repo(token=token, private=private)
@@ -162,9 +192,8 @@ class PublishingTrainer(Trainer):
         if is_busy and not self.args.hub_always_push:
             return
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
-        for name in hub_files(
-            checkpoint_folder
-        ):  # the checkpoint itself may be gone before it is uploaded
+        # The checkpoint itself may be gone before it is uploaded.
+        for name in hub_files(checkpoint_folder):
             target = Path(self.args.output_dir, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(Path(checkpoint_folder, name), target)
@@ -206,7 +235,25 @@ class PublishingTrainer(Trainer):
         )
 
 
-def publish(trainer: PublishingTrainer) -> None:
+class PublishingTrainer(HubMixin, Trainer):
+    """The mixin as a class of its own, with the facts of today's trainer."""
+
+    clusters: torch.Tensor | None = None  # (num_documents,)
+    repeats: torch.Tensor | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.card = {}
+
+    def card_facts(self) -> dict[str, Any]:
+        if self.clusters is None:
+            return {}
+        sizes = torch.bincount(self.clusters.cpu(), minlength=self.model.config.num_clusters)
+        kept = self.args.init is None and self.repeats is None
+        return {"sizes": sizes.tolist(), "kept": kept}
+
+
+def publish(trainer: HubMixin) -> None:
     """Write the labels and the card to the saved model or, where it is asked for, save and push all
     of it.
 

@@ -181,7 +181,8 @@ LOAD = """
 import json, torch
 from transformers import AutoModel, AutoTokenizer
 name, keywords = "tester/topics", {{"trust_remote_code": True, "revision": "{revision}"}}
-tokenizer, model = AutoTokenizer.from_pretrained(name, **keywords), AutoModel.from_pretrained(name, **keywords)
+tokenizer = AutoTokenizer.from_pretrained(name, **keywords)
+model = AutoModel.from_pretrained(name, **keywords)
 with torch.no_grad():
     outputs = model(**tokenizer(["apple pear plum", "a loan"], padding=True, return_tensors="pt"))
 print(json.dumps({{"logits": outputs.logits.tolist(), "embeddings": outputs.embeddings.tolist()}}))
@@ -205,16 +206,19 @@ def test_it_loads_from_the_hub_in_every_way_of_its_card(hub, push, tmp_path):
     assert len(blocks) == 4
     more = """
 assert abs(sum(row["score"] for row in labels[0]) - 1) < 1e-5
-assert {row["label"] for row in labels[0]} == set(model.config.id2label.values()) and len(labels[0]) == 3
+assert {row["label"] for row in labels[0]} == set(model.config.id2label.values())
+assert len(labels[0]) == 3
 import json
 from transformers import AutoConfig
 with torch.no_grad():
     both = tokenizer(["apple pear plum", "a loan"], padding=True, return_tensors="pt")
     print(json.dumps(model(**both).logits.tolist()))
 assert AutoConfig.from_pretrained("tester/topics", trust_remote_code=True).num_clusters == 3
-sentences = SentenceTransformer("tester/topics", trust_remote_code=True).encode(["apple pear plum", "a loan"])
+sentences = SentenceTransformer("tester/topics", trust_remote_code=True)
+sentences = sentences.encode(["apple pear plum", "a loan"])
 again = AutoModel.from_pretrained("tester/topics", trust_remote_code=True, dtype=torch.bfloat16)
-assert again.cluster_head.centroids.dtype == torch.float32 and again(**inputs).logits.isfinite().all()
+assert again.cluster_head.centroids.dtype == torch.float32
+assert again(**inputs).logits.isfinite().all()
 print(json.dumps(sentences.tolist()))
 """
     prepare = 'import torch\ninputs = tokenizer(["apple pear plum"], return_tensors="pt")\n'

@@ -9,13 +9,14 @@ Leibler 1951).
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from stop_words import AVAILABLE_LANGUAGES, get_stop_words
 
 from ..clusters.rows import draw_sample
+from .unspaced import GRAMMAR, RUN, UnspacedWords
 
 
 WORD = r"(?u)\b[^\W\d_][\w'-]*\w\b"  # two characters or more, the first one a letter
@@ -28,7 +29,9 @@ def find_stop_words(texts: list[str]) -> set[str]:
     The language is the one whose stop words make up the largest share of the words, if that is a
     tenth or more.
     """
-    frequency = Counter(word for text in texts for word in re.findall(WORD, text.lower()))
+    frequency = Counter(
+        word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
+    )
     lists = [
         set(get_stop_words(language)) for language in AVAILABLE_LANGUAGES if language != "english"
     ]
@@ -41,9 +44,6 @@ def find_stop_words(texts: list[str]) -> set[str]:
 
 def diversify(terms: Iterable[str], count: int) -> list[str]:
     """The first `count` terms of which no two share a word or its stem, and none repeats one.
-
-    Words count as of one stem that agree in four letters and all but the last three, or differ by
-    one letter more.
 
     Example:
         >>> diversify(["query", "queries", "sql query", "oracle", "sql"], count=3)
@@ -64,15 +64,36 @@ def diversify(terms: Iterable[str], count: int) -> list[str]:
 def alike(one: str, other: str) -> bool:
     """Whether two words are the same, or forms of one stem.
 
+    They are of one stem where they agree in four letters and all but the last three, or differ by
+    one letter more; in scripts without spaces, where they share half of the shorter one, and two
+    letters or more.
+
     Example:
         >>> alike("query", "queries"), alike("car", "cars"), alike("bank", "band")
         (True, True, False)
+        >>> alike("世界杯", "世界"), alike("世界杯", "世纪")
+        (True, False)
     """
-    common, (shorter, longer) = (
-        len(os.path.commonprefix([one, other])),
-        sorted([len(one), len(other)]),
-    )
+    shorter, longer = sorted([len(one), len(other)])
+    if RUN.match(one) and RUN.match(other):
+        size = max(2, (shorter + 1) // 2)
+        return any(one[start : start + size] in other for start in range(len(one) - size + 1))
+    common = len(os.path.commonprefix([one, other]))
     return one == other or common >= max(4, longer - 3) or common == shorter == max(3, longer - 1)
+
+
+def find_terms(texts: list[str]) -> Callable[[str], list[str]]:
+    """What finds the terms of a text: words but for stop words, and pairs of neighbours; in scripts
+    without spaces, the words that `texts` hold.
+    """
+    spaced = CountVectorizer(
+        token_pattern=WORD, ngram_range=(1, 2), stop_words=sorted(find_stop_words(texts))
+    ).build_analyzer()
+    unspaced = UnspacedWords(texts)
+    return lambda text: [
+        *(term for part in RUN.split(text) for term in spaced(part)),
+        *unspaced(text),
+    ]
 
 
 def cluster_keywords(
@@ -89,13 +110,13 @@ def cluster_keywords(
     A term weighs p(t|c) log(p(t|c) / p(t)), p being the share of documents that hold it, in the
     cluster shrunk by n / (n + 1) where n of them do: words that stand everywhere weigh nothing, in
     any language, and rare ones little. Pairs weigh half as much again, so that they replace a word
-    that mostly stands in them.
+    that mostly stands in them; what begins or ends in Hiragana, mostly grammar, weighs half.
 
     Args:
         texts (`list[str]` of length `num_documents`): The documents.
         clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
         num_clusters (`int`): Number of clusters K.
-        num_keywords (`int`, *optional*, defaults to 10): Keywords a cluster, at most.
+        num_keywords (`int`, *optional*, defaults to 10): Keywords per cluster, at most.
         max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
         max_seen (`int`, *optional*, defaults to 200,000): Documents that are read, at most; beyond
             them, a sample.
@@ -105,27 +126,21 @@ def cluster_keywords(
     """
     seen = draw_sample(len(texts), seed=0, size=max_seen)
     texts, clusters = [texts[row][:max_length] for row in seen], clusters[seen]
-    vectorizer = CountVectorizer(
-        token_pattern=WORD,
-        ngram_range=(1, 2),
-        min_df=2,
-        stop_words=sorted(find_stop_words(texts)),
-        binary=True,
-    )
+    vectorizer = CountVectorizer(analyzer=find_terms(texts), min_df=2, binary=True)
     try:
         held = vectorizer.fit_transform(texts)  # (num_documents, num_terms)
     except ValueError:  # scikit-learn's word for: no term is left
         return [[] for _ in range(num_clusters)]
     terms, overall = vectorizer.get_feature_names_out(), np.asarray(held.mean(axis=0)).ravel()
-    pairs = np.array([" " in term for term in terms])
+    favour = np.array([1.5 if " " in term else 0.5 if GRAMMAR.match(term) else 1 for term in terms])
+    # Of pieces that weigh the same, the longest is the word.
+    lengths = np.array([len(term) if RUN.match(term) else 0 for term in terms])
     keywords = []
     for cluster in range(num_clusters):
         members = held[clusters == cluster]
         counts = np.asarray(members.sum(axis=0)).ravel()
         share = counts**2 / (counts + 1) / max(members.shape[0], 1)
-        weight = np.where(
-            share > 0, share * np.log(np.maximum(share, 1e-9) / overall), 0
-        ) * np.where(pairs, 1.5, 1)
-        order = np.argsort(-weight, kind="stable")
+        weight = favour * np.where(share > 0, share * np.log(np.maximum(share, 1e-9) / overall), 0)
+        order = np.lexsort([-lengths, -weight])
         keywords.append(diversify(terms[order[weight[order] > 0]], num_keywords))
     return keywords

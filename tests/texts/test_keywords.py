@@ -5,6 +5,7 @@ import pytest
 
 from bert_clustering.texts.keywords import cluster_keywords, diversify, find_stop_words
 from bert_clustering.texts.names import make_labels
+from bert_clustering.texts.unspaced import MAX_SIGNS, UnspacedWords
 
 
 ENGLISH = [
@@ -83,3 +84,80 @@ def test_keywords_of_a_sample_are_those_of_the_topic():
     assert (
         keywords == cluster_keywords(texts, clusters, num_clusters=2) == [["pear tree"], ["deep"]]
     )
+
+
+# Two topics in each script that is written without spaces, and what the keywords must hold.
+UNSPACED = {
+    "Chinese": (
+        ["世界杯今晚开幕", "谁是世界杯冠军？", "球队夺得冠军", "这支球队的世界杯"],
+        ["股市周一大跌", "银行的股票大跌", "股票与股市", "银行公布利率"],
+        ({"世界杯", "冠军", "球队"}, {"大跌", "股市", "银行", "股票"}),
+    ),
+    "Japanese": (
+        [
+            "京都へ旅行に行きました。",
+            "ホテルの予約をしました",
+            "京都のホテルは便利です",
+            "旅行の予約",
+        ],
+        [
+            "パソコンの画面が消えました",
+            "修理をお願いします",
+            "画面の修理です",
+            "パソコンは便利です",
+        ],
+        ({"京都", "旅行", "ホテル", "予約"}, {"パソコン", "画面", "修理"}),
+    ),
+    "Thai": (
+        ["ทีมฟุตบอลชนะเมื่อคืน", "นักฟุตบอลทำประตู", "ผู้รักษาประตูเล่นดี", "เขาดูฟุตบอล"],
+        ["ส้มตำร้านนี้อร่อย", "ร้านข้างบ้านอร่อยมาก", "เราชอบส้มตำ", "เขาเปิดร้านใหม่"],
+        ({"ฟุตบอล", "ประตู"}, {"ส้มตำ", "ร้าน", "อร่อย"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", UNSPACED)
+def test_keywords_of_scripts_without_spaces_are_words(language):
+    first, second, expected = UNSPACED[language]
+    found = cluster_keywords(first + second, np.repeat([0, 1], 4), num_clusters=2)
+    for keywords, words in zip(found, expected, strict=True):
+        assert set(keywords[: len(words)]) == words
+
+
+@pytest.mark.parametrize(
+    "word", ["ပန်းသီး", "ទន្សាយ", "ແມວນ້ອຍ", "ひまわり", "コンピューター", "花様年華"]
+)
+def test_a_word_that_stands_among_varied_neighbours_is_found_whole(word):
+    texts = [f"{before}{word}{after}" for before, after in zip("一二三四", "五六七八", strict=True)]
+    assert UnspacedWords(texts)(f"九{word}十") == [word]
+
+
+def test_a_piece_is_a_word_where_it_mostly_stands_alone():
+    alone, inside = ["一世界二", "三世界四", "五世界六", "七世界八"], ["一世界杯二", "三世界杯四"]
+    assert UnspacedWords(alone + inside)("世界杯") == ["世界", "世界杯"]
+    assert UnspacedWords(alone[:1] + inside)("世界杯") == ["世界杯"]
+
+
+def test_signs_are_not_torn_apart():
+    texts = ["กินที่นี่ดี", "อยู่ที่นี่นะ", "ゲームキャラクターだ", "新キャラクター"] * 2
+    words = [word for text in texts for word in UnspacedWords(texts)(text)]
+    assert "ที่นี่" in words and "キャラクター" in words
+    assert not any(word[0] in "ี่ャー" for word in words)
+
+
+def test_latin_words_stay_among_chinese_ones():
+    texts = ["新款iPhone手机发布", "iPhone手机降价", "用Linux服务器", "Linux服务器的内核"]
+    first, second = cluster_keywords(texts, np.array([0, 0, 1, 1]), num_clusters=2)
+    assert first == ["手机", "iphone"] and second == ["服务器", "linux"]
+
+
+def test_words_on_both_sides_of_a_run_are_no_pair():
+    texts = ["open今天source", "open明天source"] * 3 + ["red barn", "red barn"]
+    first, second = cluster_keywords(texts, np.repeat([0, 1], [6, 2]), num_clusters=2)
+    assert {"open", "source"} <= set(first) and second == ["red barn"]
+
+
+def test_long_repeated_sentences_cost_and_find_no_more_than_pieces_of_a_limited_length():
+    sentence = "".join(chr(0x4E00 + number) for number in range(500))
+    words = UnspacedWords([sentence, sentence])(sentence)
+    assert {len(word) for word in words} == {MAX_SIGNS}

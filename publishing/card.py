@@ -11,14 +11,20 @@ import re
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
-from transformers import Trainer
+from transformers import PreTrainedTokenizerBase
+
+from ..modeling_bert_cluster import BertForClustering
+
+
+if TYPE_CHECKING:
+    from .push import HubMixin
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
@@ -96,12 +102,8 @@ def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def training_facts(trainer: Trainer) -> dict[str, str]:
-    """How the model was trained, as a reader would want it to repeat the training.
-
-    Args:
-        trainer (`HubMixin`): Has trained, or is about to.
-    """
+def training_facts(trainer: "HubMixin") -> dict[str, str]:
+    """How a trainer has trained its model, as a reader would want it to repeat the training."""
     args, config = trainer.args, trainer.model.config
     if trainer.card_facts().get("kept"):
         origin = "kept from the model"
@@ -211,9 +213,10 @@ def card_data(
 
 
 def write_card(
-    trainer: Trainer,
     path: Path,
     data: ModelCardData,
+    model: BertForClustering,
+    tokenizer: PreTrainedTokenizerBase,
     model_id: str,
     sizes: list[int] | None = None,
     scores: dict[str, Any] | None = None,
@@ -221,24 +224,24 @@ def write_card(
     examples: list[list[str]] | None = None,
     training: dict[str, str] | None = None,
 ) -> None:
-    """Write the card of a trainer's model as it stands.
+    """Write the card of a model as it stands.
 
     Args:
-        trainer (`HubMixin`): With the model, the tokenizer, the arguments and the log.
         path (`Path`): The file.
         data (`ModelCardData`): What the Hub searches by.
+        model (`BertForClustering`): With clusters or still without.
+        tokenizer (`PreTrainedTokenizerBase`): Its own.
         model_id (`str`): What the model is loaded by.
         sizes (`list[int]` of length `num_clusters`, *optional*): Documents in each cluster. `None`:
-            the trainer has clustered none, so there is nothing to tell of them nor of a training.
+            they are not known, and the labels alone are told.
         scores (`dict`, *optional*): Metrics of the run, as `all_results.json` holds them.
         keywords (`list[list[str]]`, *optional*): Keywords of each cluster.
         examples (`list[list[str]]`, *optional*): Texts of each cluster, which the card then makes
             public.
-        training (`dict[str, str]`, *optional*): How the model was trained. `None`: by this trainer.
+        training (`dict[str, str]`, *optional*): How the model was trained, by `training_facts`.
     """
-    config = trainer.model.config
-    if training is None:
-        training = training_facts(trainer) if sizes is not None else {}
+    config: Any = model.config
+    training = training or {}
     origin = describe_num_clusters(config.num_clusters, training.get(NUM_CLUSTERS))
     card = ModelCard.from_template(
         data,
@@ -246,12 +249,12 @@ def write_card(
         base_model_id=data.base_model,
         model_name=data.model_name,
         model_id=model_id,
-        has_clusters=trainer.model.has_clusters,
+        has_clusters=model.has_clusters,
         labels=[escape_markdown(label) for label in config.id2label.values()],
         num_clusters=config.num_clusters,
         origin=origin,
         num_documents=sum(sizes or []),
-        max_length=trainer.processing_class.model_max_length,
+        max_length=tokenizer.model_max_length,
         rows=cluster_rows(sizes or [], config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
         scores=score_rows(scores or {}),

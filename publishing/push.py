@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import CommitInfo, HfApi
+from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedTokenizerBase, Trainer
 from transformers.trainer_utils import HubStrategy
 from transformers.utils import PushInProgress
 
-from .card import card_data, hub_id, listed, score_rows, write_card
+from ..modeling_bert_cluster import BertForClustering
+from .card import card_data, hub_id, listed, score_rows, training_facts, write_card
 
 
 # Of a folder, and no deeper than the pattern says: no results with users' texts, no pickles, no
@@ -59,35 +60,30 @@ def upload_command(repo_id: str, folder: str | os.PathLike) -> str:
 
 
 def save_sentence_transformers_files(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str | os.PathLike
+    model: BertForClustering, tokenizer: PreTrainedTokenizerBase, folder: str | os.PathLike
 ) -> None:
     """Write what `SentenceTransformer(folder)` needs to give the model's own embeddings."""
-    types = [
-        "Transformer",
-        "Pooling",
-        *(["Normalize"] if model.config.normalize_embeddings else []),
-    ]
-    folders = ["", "1_Pooling", "2_Normalize"]
-    modules = [
-        {
-            "idx": number,
-            "name": str(number),
-            "path": folders[number],
-            "type": f"sentence_transformers.models.{name}",
-        }
-        for number, name in enumerate(types)
-    ]
-    pooling = {
-        "word_embedding_dimension": model.config.hidden_size,
-        "pooling_mode_mean_tokens": True,
-    }
+    modules = {"Transformer": "", "Pooling": "1_Pooling"}
+    if model.config.normalize_embeddings:
+        modules["Normalize"] = "2_Normalize"
     files = {
-        "modules.json": modules,
+        "modules.json": [
+            {
+                "idx": number,
+                "name": str(number),
+                "path": path,
+                "type": f"sentence_transformers.models.{name}",
+            }
+            for number, (name, path) in enumerate(modules.items())
+        ],
         "sentence_bert_config.json": {
             "max_seq_length": tokenizer.model_max_length,
             "do_lower_case": False,
         },
-        "1_Pooling/config.json": pooling,
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": model.config.hidden_size,
+            "pooling_mode_mean_tokens": True,
+        },
     }
     for name, content in files.items():
         path = Path(folder, name)
@@ -100,19 +96,22 @@ class HubMixin(Trainer):
     be loaded. For a trainer to inherit from, before `Trainer`.
     """
 
-    card: dict[str, Any]
-    """What is known of the clusters beside `card_facts`, before which it goes; made by the trainer.
-    """
+    model: BertForClustering
+    processing_class: PreTrainedTokenizerBase
+    args: Any  # `ClusteringTrainingArguments`
+    hub_model_id: Any  # `str`, or `None` before there is a repository
+    push_in_progress: Any  # `PushInProgress` or `None`
+    card: dict[str, Any]  # facts from elsewhere, which go before `card_facts()`
 
     def card_facts(self) -> dict[str, Any]:
-        """What the trainer itself knows of its clusters; all of it may be missing.
+        """What the trainer itself knows of its clusters, for the card; nothing before it has any.
 
         Returns:
-            `dict`: `scores`, `keywords`, `examples` and `training` as in `card.write_card`, and:
+            `dict` with any of `sizes`, `scores`, `keywords`, `examples` and `training`, as in
+            `card.write_card`, and
 
-            - `sizes` (`list[int]` of length `num_clusters`): Documents in each cluster.
-            - `kept` (`bool`): Whether the clusters started as those the model came with.
             - `dataset` (`str`): Where the texts are from. The card names it if it is a Hub id.
+            - `kept` (`bool`): Whether the clusters started as those that the model came with.
         """
         return {}
 
@@ -145,7 +144,9 @@ class HubMixin(Trainer):
         if not self.is_world_process_zero():
             return
         facts = self.card_facts() | self.card
-        facts.pop("kept", None)  # `training_facts` tells it
+        if "sizes" in facts and "training" not in facts:
+            facts["training"] = training_facts(self)
+        facts.pop("kept", None)  # which is told there
         source = facts.pop("dataset", None)
         model_id = self.hub_model_id or Path(self.args.output_dir).absolute().name
         data = card_data(
@@ -158,9 +159,10 @@ class HubMixin(Trainer):
             language=language,
             license=license,
             model_name=model_name or model_id.split("/")[-1],
-            base_model=hub_id(finetuned_from) or self.model.config.base_model,
+            base_model=hub_id(finetuned_from) or hub_id(self.model.config.base_model),
         )
-        write_card(self, Path(self.args.output_dir, "README.md"), data, model_id, **facts)
+        path = Path(self.args.output_dir, "README.md")
+        write_card(path, data, self.model, self.processing_class, model_id, **facts)
 
     def push_to_hub(
         self,
@@ -170,10 +172,14 @@ class HubMixin(Trainer):
         revision: str | None = None,
         private: bool | None = None,
         **kwargs: Any,
-    ) -> CommitInfo | None:
+    ) -> Any:
         """Save the model, write its card and upload both; arguments as in `Trainer.push_to_hub`.
 
         `kwargs` are those of `create_model_card`.
+
+        Returns:
+            `CommitInfo`, or a `Future` of it where it is not to block; `None` on other processes
+            than the main one.
         """
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
         if self.hub_model_id is None:
@@ -199,7 +205,7 @@ class HubMixin(Trainer):
             shutil.copy(Path(checkpoint_folder, name), target)
         self.create_model_card()
         message = f"Training in progress, step {self.state.global_step}"
-        jobs = [self._upload(message, blocking=False)]
+        jobs: Any = [self._upload(message, blocking=False)]
         if self.args.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
             is_last = self.args.hub_strategy == HubStrategy.CHECKPOINT
             jobs.append(
@@ -213,9 +219,9 @@ class HubMixin(Trainer):
                     revision=self.args.hub_revision,
                 )
             )
-        self.push_in_progress = PushInProgress(
-            [*(self.push_in_progress.jobs if is_busy else []), *jobs]
-        )
+        if is_busy:
+            jobs = [*self.push_in_progress.jobs, *jobs]
+        self.push_in_progress = PushInProgress(jobs)
 
     def _upload(
         self,
@@ -223,8 +229,9 @@ class HubMixin(Trainer):
         blocking: bool,
         token: str | None = None,
         revision: str | None = None,
-    ) -> CommitInfo:
-        return HfApi().upload_folder(
+    ) -> Any:
+        # Its overloads know `run_as_future` as a literal alone.
+        return HfApi().upload_folder(  # type: ignore[call-overload]
             repo_id=self.hub_model_id,
             folder_path=self.args.output_dir,
             allow_patterns=hub_files(self.args.output_dir),

@@ -1,9 +1,9 @@
-"""Scores of whole runs against gold classes: k-means, start and result, for any corpora, settings
+r"""Scores of whole runs against gold classes: k-means, start and result, for any corpora, settings
 and seeds.
 
-    python -m benchmarks.quality --encoder sentence-transformers/all-MiniLM-L6-v2 --label_column
-    label \
-        --corpora stackoverflow.jsonl.gz:20:3000 tweet89.jsonl.gz:89 --settings default paper --seeds 42 43 44
+    python -m benchmarks.quality --encoder sentence-transformers/all-MiniLM-L6-v2 \
+        --corpora stackoverflow.jsonl.gz:20:3000 tweet89.jsonl.gz:89 --settings default paper \
+        --label_column label --seeds 42 43 44
 
 A corpus is `file:num_clusters`, or `file:num_clusters:sample_size`. Each run is the command of the
 README in a process of its own; its figures are kept in `benchmarks/results/quality/`, and a run

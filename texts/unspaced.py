@@ -10,6 +10,7 @@ Source: what stands beside a word varies, what stands beside a part of one does 
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 from ..clusters.rows import draw_sample
 
@@ -32,12 +33,14 @@ AFTER = (
     "ぁぃぅぇぉっゃゅょゎゕゖ\u3099-\u309cー"  # Hiragana
 )
 RUN = re.compile(f"[{KATAKANA}{BEFORE}{LETTER}{AFTER}]+")
-SIGN = re.compile(f"[{KATAKANA}]+|[{BEFORE}]?[{LETTER}][{AFTER}]*")
+BREAK = "\n"  # between runs
+SIGN = re.compile(f"[{KATAKANA}]+|[{BEFORE}]?[{LETTER}][{AFTER}]*|{BREAK}")
 SCRIPT = re.compile(f"(?P<katakana>[{KATAKANA}])|(?P<hiragana>[{HIRAGANA}])")
 GRAMMAR = re.compile(f"[{HIRAGANA}]|.*[{HIRAGANA}]$")  # begins or ends in Hiragana
 
 MAX_SIGNS = 10  # of a word
-MAX_TEXTS = 20_000  # in which words are looked for; beyond them, in a sample
+MAX_LENGTH = 400  # characters of a text that are read: they say as much as 1,000 with spaces
+MAX_CHARACTERS = 2_000_000  # in which words are looked for; of longer texts, in a sample
 
 Signs = tuple[str, ...]
 
@@ -55,8 +58,10 @@ class UnspacedWords:
     """
 
     def __init__(self, texts: list[str]) -> None:
-        sample = (texts[row] for row in draw_sample(len(texts), seed=0, size=MAX_TEXTS))
-        self.recurring = count_recurring([_split(text) for text in sample])
+        length = sum(len(text[:MAX_LENGTH]) for text in texts)
+        size = len(texts) * MAX_CHARACTERS // max(length, 1)
+        sample = draw_sample(len(texts), seed=0, size=size)
+        self.recurring = count_recurring([_split(texts[row]) for row in sample])
         self.words = {
             piece
             for piece in self.recurring.keys() - _parts(self.recurring)
@@ -64,41 +69,39 @@ class UnspacedWords:
         }
 
     def __call__(self, text: str) -> list[str]:
-        found = []
-        for signs in _split(text):
-            for start in range(len(signs)):
-                for end in range(start + 1, len(signs) + 1):
-                    if (piece := signs[start:end]) not in self.recurring:
-                        break  # nor is anything that begins like this
-                    if piece in self.words:
-                        found.append("".join(piece))
+        found, signs = [], _split(text)
+        for start in range(len(signs)):
+            for end in range(start + 1, len(signs) + 1):
+                if (piece := signs[start:end]) not in self.recurring:
+                    break  # nor is anything that begins like this
+                if piece in self.words:
+                    found.append("".join(piece))
         return found
 
 
-def count_recurring(texts: list[list[Signs]]) -> dict[Signs, int]:
+def count_recurring(texts: list[Signs]) -> dict[Signs, int]:
     """In how many texts each piece of up to `MAX_SIGNS` signs stands, if in two or more.
 
     A piece recurs only where what it is without its first and without its last sign does, so that
     few have to be counted (Agrawal & Srikant 1994).
+
+    Example:
+        >>> count_recurring([("世", "界", "杯"), ("世", "界"), ("杯",)])
+        {('世',): 2, ('界',): 2, ('杯',): 2, ('世', '界'): 2}
     """
     recurring: dict[Signs, int] = {}
+    starts = [[i for i, sign in enumerate(signs) if sign != BREAK] for signs in texts]
     for size in range(1, MAX_SIGNS + 1):
-        counts = Counter(
-            piece
-            for text in texts
-            for piece in {
-                signs[start : start + size]
-                for signs in text
-                for start in range(len(signs) - size + 1)
-                if size == 1
-                or signs[start : start + size - 1] in recurring
-                and signs[start + 1 : start + size] in recurring
-            }
-        )
+        counts: Counter[Signs] = Counter()
+        for signs, places in zip(texts, starts, strict=True):
+            counts.update(dict.fromkeys(signs[i : i + size] for i in places).keys())
         longer = {piece: count for piece, count in counts.items() if count > 1}
         if not longer:
             break
         recurring |= longer
+        for row, signs in enumerate(texts):
+            found = [i for i in starts[row] if signs[i : i + size] in longer]
+            starts[row] = [i for i, following in pairwise(found) if following == i + 1]
     return recurring
 
 
@@ -115,9 +118,9 @@ def _parts(recurring: dict[Signs, int]) -> set[Signs]:
     }
 
 
-def _split(text: str) -> list[Signs]:
-    """The signs of each unbroken run."""
-    return [tuple(SIGN.findall(run)) for run in RUN.findall(text)]
+def _split(text: str) -> Signs:
+    """The signs of a text, with a break between those of two runs."""
+    return tuple(SIGN.findall(BREAK.join(RUN.findall(text[:MAX_LENGTH]))))
 
 
 def _script(sign: str) -> str | None:

@@ -1,5 +1,5 @@
-"""The map as a picture: a point a document, coloured by cluster, with labels that do not cover each
-other.
+"""The map as a picture: a point per document, coloured by cluster, with labels that do not cover
+each other.
 
 It shows no text but the labels. Colours are Petroff's ten (2021, "Accessible Color Sequences for
 Data Visualization"), made to be told apart with any kind of colour vision. Beyond ten clusters a
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from .files import replacing
+from .result import ClusteringResult
 
 
 COLORS = "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd".split()
@@ -52,9 +53,8 @@ def assign_styles(positions: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray,
         before, uses = order[:rank], np.bincount(colors[order[:rank]], minlength=len(COLORS))
         distances = np.linalg.norm(positions[before] - positions[cluster], axis=1)
         nearest = [distances[colors[before] == color].min() for color in range(len(COLORS))]
-        allowed = (
-            uses < (rank // len(COLORS)) + 1
-        )  # all are used equally often, so that shapes last
+        # All are used equally often, so that shapes last.
+        allowed = uses < rank // len(COLORS) + 1
         colors[cluster] = int(np.argmax(np.where(allowed, nearest, -1)))
         shapes[cluster] = uses[colors[cluster]] % len(MARKERS)
     return colors, shapes
@@ -85,7 +85,8 @@ def place_labels(
         A middle for each label; `None` where no place is free.
 
     Example:
-        >>> place_labels(np.array([[50, 50], [50, 50]]), np.array([[40, 10], [40, 10]]), (100, 100), reach=30)
+        >>> anchors, extents = np.array([[50, 50], [50, 50]]), np.array([[40, 10], [40, 10]])
+        >>> place_labels(anchors, extents, (100, 100), reach=30)
         [(50.0, 50.0), (50.0, 60.0)]
     """
     angles = np.pi / 2 + np.linspace(0, 2 * np.pi, 24, endpoint=False)
@@ -95,7 +96,9 @@ def place_labels(
     for anchor, extent in zip(anchors, extents, strict=True):
         middles = (anchor + offsets).round(6)
         inside = ((middles - extent / 2 >= 0) & (middles + extent / 2 <= bounds)).all(axis=1)
-        gaps = np.abs(middles[:, None] - taken[None, :, :2]) - (extent + taken[None, :, 2:]) / 2
+        apart = np.abs(taken[:, :2] - anchor) - (extent + taken[:, 2:]) / 2
+        near = taken[(apart <= reach + 1).all(axis=1)]  # what is farther off cannot be covered
+        gaps = np.abs(middles[:, None] - near[:, :2]) - (extent + near[:, 2:]) / 2
         free = inside & (gaps >= 0).any(axis=2).all(axis=1)
         if not free.any():
             placed.append(None)
@@ -119,7 +122,8 @@ def short_labels(
     of its cluster.
 
     Example:
-        >>> short_labels(["oil, prices, opec", "a long label " * 9], usable_fonts(), num_keywords=2, width=20)
+        >>> labels = ["oil, prices, opec", "a long label " * 9]
+        >>> short_labels(labels, usable_fonts(), num_keywords=2, width=20)
         ['oil, prices', 'a long label a long…']
     """
     files = [font_manager.findfont(name) for name in fonts]
@@ -135,14 +139,12 @@ def short_labels(
 def draw_points(
     axes: Axes, positions: np.ndarray, clusters: np.ndarray, middles: np.ndarray
 ) -> None:
-    """A point a document, none of the clusters on top of the others."""
+    """A point per document, none of the clusters on top of the others."""
     sizes = np.bincount(clusters, minlength=len(middles))
     colors, shapes = assign_styles(middles, sizes)
     order = np.random.default_rng(0).permutation(len(clusters))
-    area, opacity = (
-        np.clip(30_000 / len(clusters), 2.5, 24),
-        np.clip(60 / np.sqrt(len(clusters)), 0.5, 0.8),
-    )
+    area = np.clip(30_000 / len(clusters), 2.5, 24)
+    opacity = np.clip(60 / np.sqrt(len(clusters)), 0.5, 0.8)
     palette = np.array(COLORS)
     for shape, marker in enumerate(MARKERS):
         rows = order[shapes[clusters[order]] == shape]
@@ -165,8 +167,6 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
         "color": INK,
         "parse_math": False,
         "zorder": 5,
-    }
-    style |= {
         "ha": "center",
         "va": "center",
         "path_effects": [withStroke(linewidth=2.5, foreground="white")],
@@ -192,40 +192,16 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
     return places.count(None)
 
 
-def draw_map(
-    path: Path,
-    positions: np.ndarray,
-    clusters: np.ndarray,
-    middles: np.ndarray,
-    labels: Sequence[str],
-    title: str,
-) -> None:
-    """Draw the map to a PNG file.
-
-    Args:
-        path (`Path`): The file.
-        positions (`np.ndarray` of shape `(num_documents, 2)`): Where the documents lie.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
-        middles (`np.ndarray` of shape `(num_clusters, 2)`): Where the clusters lie.
-        labels (`list[str]` of length `num_clusters`): What is written there.
-        title (`str`): What is written above the map.
-    """
+def draw_map(path: Path, result: ClusteringResult) -> None:
+    """Draw the map to a PNG file."""
     figure = Figure(figsize=(12, 8), dpi=160, facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.04, 0.05, 0.92, 0.85))
     axes.set_axis_off()
-    draw_points(axes, positions, clusters, middles)
-    figure.text(
-        0.03,
-        0.94,
-        title,
-        fontsize=16,
-        weight="bold",
-        color=INK,
-        family=usable_fonts(),
-        parse_math=False,
-    )
-    unplaced = draw_labels(axes, middles, labels, np.bincount(clusters, minlength=len(middles)))
+    draw_points(axes, result.positions, result.clusters, result.middles)
+    style = {"fontsize": 16, "weight": "bold", "color": INK, "family": usable_fonts()}
+    figure.text(0.03, 0.94, result.title, parse_math=False, **style)
+    unplaced = draw_labels(axes, result.middles, result.labels, result.sizes)
     if unplaced:
         note = f"Without a label here: {unplaced} of the smaller clusters."
         figure.text(0.97, 0.02, note, fontsize=8, color=INK, ha="right")

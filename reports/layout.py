@@ -79,9 +79,8 @@ def find_umap() -> type | None:
 
 def project_by_tsne(components: np.ndarray, seed: int) -> np.ndarray:
     reducer = TSNE(perplexity=min(30.0, (len(components) - 1) / 3), init="pca", random_state=seed)
-    with threadpool_limits(
-        1, user_api="openmp"
-    ):  # its threads wait for each other: six times as slow on a busy CPU
+    # Its threads wait for each other: six times as slow on a busy CPU.
+    with threadpool_limits(1, user_api="openmp"):
         return reducer.fit_transform(components).astype(np.float64)
 
 
@@ -137,7 +136,8 @@ def cluster_positions(positions: np.ndarray, clusters: np.ndarray, num_clusters:
     cluster lies at 0.
 
     Example:
-        >>> cluster_positions(np.array([[0.0, 1.0], [1.0, 1.0], [9.0, 4.0]]), np.array([1, 1, 1]), num_clusters=2)
+        >>> positions = np.array([[0.0, 1.0], [1.0, 1.0], [9.0, 4.0]])
+        >>> cluster_positions(positions, np.array([1, 1, 1]), num_clusters=2)
         array([[0., 0.],
                [1., 1.]])
     """

@@ -1,5 +1,8 @@
-"""`Findings`: all that the pages, pictures and files of `results/` tell of one clustering."""
+"""`ClusteringResult`: all that a run tells of one clustering. Writers read it, and change nothing
+of it.
+"""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,12 +13,29 @@ from sklearn.preprocessing import normalize
 from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..texts.documents import Documents
-from .files import nearest_documents
 from .layout import cluster_positions
+from .nearest import nearest_documents
 
 
-@dataclass
-class Findings:
+OUTLIER = -1  # the cluster of documents that belong nowhere
+SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
+STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
+SCORES_OF_K = "num_clusters_scores"  # in the metrics
+
+
+def mean_per_cluster(values: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Mean of the values of each cluster's documents, `(num_clusters,)`; 0 for an empty one.
+
+    Example:
+        >>> mean_per_cluster(np.array([1.0, 0.0, 0.5]), np.array([0, 0, 2]), num_clusters=3)
+        array([0.5, 0. , 0.5])
+    """
+    sizes = np.bincount(clusters, minlength=num_clusters)
+    return np.bincount(clusters, values, num_clusters) / sizes.clip(min=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ClusteringResult:
     """Documents, where they belong and where they lie.
 
     Rows are those with a usable text, in the input's order.
@@ -23,6 +43,9 @@ class Findings:
     Args:
         documents (`Documents`): All rows of the input.
         q (`np.ndarray` of shape `(num_usable, num_clusters)`): Soft assignments, rows sum to 1.
+        clusters (`np.ndarray` of shape `(num_usable,)`): Most probable cluster of each document.
+        probabilities (`np.ndarray` of shape `(num_usable,)`): Probability of that cluster.
+        assigned (`np.ndarray` of shape `(num_usable,)`): The clusters, -1 for outliers.
         embeddings (`np.ndarray` of shape `(num_usable, hidden_size)`): Document embeddings.
         positions (`np.ndarray` of shape `(num_usable, 2)`): Where the documents lie on the map.
         centroids (`np.ndarray` of shape `(num_clusters, hidden_size)`): Centroids.
@@ -30,20 +53,35 @@ class Findings:
             telling first.
         labels (`list[str]` of length `num_clusters`): Names of the clusters.
         metrics (`dict`): Scores, as `all_results.json` holds them.
-        settings (`dict[str, str]`): How the model was trained.
+        settings (`dict[str, str]`): What the texts are called, and how the model was trained.
         history (`list[dict]`): Log lines of the training, as `trainer_state.json` holds them.
+        before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): The clusters that the
+            documents had, -1 for none, under the numbers that a merge gave them. `None`: there was
+            no merge.
     """
 
     documents: Documents
     q: np.ndarray
+    clusters: np.ndarray
+    probabilities: np.ndarray
+    assigned: np.ndarray
     embeddings: np.ndarray
     positions: np.ndarray
     centroids: np.ndarray
-    keywords: list[list[str]]
-    labels: list[str]
-    metrics: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, str] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    keywords: Sequence[Sequence[str]]
+    labels: Sequence[str]
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    before_merge: np.ndarray | None = None
+
+    @property
+    def num_clusters(self) -> int:
+        return len(self.centroids)
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.clusters):,} texts in {self.num_clusters:,} clusters"
 
     @cached_property
     def texts(self) -> list[str]:
@@ -51,40 +89,24 @@ class Findings:
 
     @cached_property
     def ids(self) -> list:
-        return [
-            id_
-            for id_, usable in zip(self.documents.ids, self.documents.usable, strict=True)
-            if usable
-        ]
+        rows = zip(self.documents.ids, self.documents.usable, strict=True)
+        return [id_ for id_, usable in rows if usable]
 
     @cached_property
     def classes(self) -> np.ndarray | None:
         """Gold classes, `(num_usable,)`, where there are any."""
-        return (
-            None
-            if self.documents.classes is None
-            else self.documents.classes[self.documents.usable]
-        )
-
-    @cached_property
-    def clusters(self) -> np.ndarray:
-        """Most probable cluster of each document, `(num_usable,)`."""
-        return self.q.argmax(axis=1)
-
-    @cached_property
-    def probabilities(self) -> np.ndarray:
-        """Probability of that cluster, `(num_usable,)`."""
-        return self.q.max(axis=1)
+        classes = self.documents.classes
+        return None if classes is None else classes[self.documents.usable]
 
     @cached_property
     def sizes(self) -> np.ndarray:
         """Documents in each cluster, `(num_clusters,)`."""
-        return np.bincount(self.clusters, minlength=len(self.centroids))
+        return np.bincount(self.clusters, minlength=self.num_clusters)
 
     @cached_property
     def middles(self) -> np.ndarray:
         """Where the clusters lie on the map, `(num_clusters, 2)`."""
-        return cluster_positions(self.positions, self.clusters, len(self.centroids))
+        return cluster_positions(self.positions, self.clusters, self.num_clusters)
 
     @cached_property
     def nearest(self) -> list[list[int]]:
@@ -94,15 +116,13 @@ class Findings:
     @cached_property
     def mean_probabilities(self) -> np.ndarray:
         """Mean probability of each cluster's documents, `(num_clusters,)`; 0 for an empty one."""
-        return np.bincount(
-            self.clusters, self.probabilities, len(self.centroids)
-        ) / self.sizes.clip(min=1)
+        return mean_per_cluster(self.probabilities, self.clusters, self.num_clusters)
 
     @cached_property
     def stabilities(self) -> list[float | None]:
-        """Stability of each cluster (`stability.cluster_stability`); `None` where it is not known."""
+        """Stability of each cluster (`cluster_stability`); `None` where it is not known."""
         known = self.metrics.get("cluster_stability") or []
-        return known if len(known) == len(self.centroids) else [None] * len(self.centroids)
+        return known if len(known) == self.num_clusters else [None] * self.num_clusters
 
     @cached_property
     def cluster_silhouettes(self) -> np.ndarray:
@@ -110,8 +130,21 @@ class Findings:
         0 for none.
         """
         sample = draw_sample(len(self.clusters), seed=0, size=20_000)
-        clusters, num_clusters = self.clusters[sample], len(self.centroids)
+        clusters = self.clusters[sample]
         values = silhouettes(normalize(self.embeddings[sample]), clusters)
-        return np.bincount(clusters, values, num_clusters) / np.bincount(
-            clusters, minlength=num_clusters
-        ).clip(min=1)
+        return mean_per_cluster(values, clusters, self.num_clusters)
+
+    @cached_property
+    def stage_scores(self) -> dict[str, list[float]]:
+        """`SCORES` of each of the `STAGES` that were scored against gold classes, by its title."""
+        return {
+            title: [self.metrics[f"{stage}_{name}"] for name in SCORES]
+            for stage, title in STAGES.items()
+            if f"{stage}_{SCORES[0]}" in self.metrics
+        }
+
+    @cached_property
+    def scores_of_k(self) -> dict[int, float]:
+        """Score of every number of clusters that was tried, in order; empty where none was."""
+        scores = self.metrics.get(SCORES_OF_K) or {}
+        return dict(sorted((int(k), score) for k, score in scores.items()))

@@ -5,12 +5,15 @@ without training.
 import csv
 import json
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from transformers.trainer import TRAINER_STATE_NAME
 
+from ..errors import InputError
 from ..texts.documents import Documents, make_documents
 from .files import plain_text, replacing, safe_cell, write_json
 
@@ -35,37 +38,41 @@ class RunFolder:
     What is not there is empty, but for the documents, without which there is no report.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def documents(self) -> Documents:
         """The run's documents, with their gold classes where the run had any.
 
         Raises:
-            ValueError: There are none, or the classes are those of other documents.
+            InputError: There are none, or the classes are those of other documents.
         """
         path = self.folder / CLUSTERS
         if not path.is_file():
-            raise ValueError(
+            raise InputError(
                 f"There is no '{path}' to report on. Pass the folder of a run as "
                 "--model_name_or_path, or run --do_eval on the texts first."
             )
         columns = read_table(path)
         documents = make_documents(columns, str(path), id_column="id", skip_bad_rows=True)
-        documents.texts = [plain_text(text) for text in documents.texts]
-        documents.usable &= np.array([cluster != "" for cluster in columns["cluster"]])
-        if (self.folder / CLASSES).is_file():
-            classes = read_table(self.folder / CLASSES)
-            if classes.get("id") != columns["id"]:
-                raise ValueError(
-                    f"'{self.folder / CLASSES}' does not hold the ids of '{path}', row by row. "
-                    "Delete it to report without gold classes, or run --do_eval with "
-                    "--label_column again."
-                )
-            documents.classes = np.array(
-                [plain_text(name) for name in classes["class"]], dtype=object
+        return replace(
+            documents,
+            texts=[plain_text(text) for text in documents.texts],
+            usable=documents.usable & np.array([cluster != "" for cluster in columns["cluster"]]),
+            classes=self._classes(columns["id"]),
+        )
+
+    def _classes(self, ids: list[str]) -> np.ndarray | None:
+        path = self.folder / CLASSES
+        if not path.is_file():
+            return None
+        columns = read_table(path)
+        if columns.get("id") != ids:
+            raise InputError(
+                f"'{path}' does not hold the ids of '{self.folder / CLUSTERS}', row by row. Delete "
+                "it to report without gold classes, or run --do_eval with --label_column again."
             )
-        return documents
+        return np.array([plain_text(name) for name in columns["class"]], dtype=object)
 
     def positions(self) -> np.ndarray | None:
         """Where the usable documents lie on the map, `(num_usable, 2)`; `None` where that is not
@@ -100,7 +107,7 @@ class RunFolder:
         path = self.folder / name
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
-    def write(self, documents: Documents, settings: dict[str, str]) -> None:
+    def write(self, documents: Documents, settings: Mapping[str, str]) -> None:
         """Keep what `documents` and `settings` need beside `clusters.csv`."""
         write_json(self.folder / SETTINGS, settings)
         if documents.classes is None:
@@ -112,7 +119,7 @@ class RunFolder:
             cells = [safe_cell(name) for name in documents.classes]
             writer.writerows(zip(documents.ids, cells, strict=True))
 
-    def copy_history(self, target: str) -> None:
+    def copy_history(self, target: str | Path) -> None:
         """Take the training's log along to another folder."""
         path = self.folder / TRAINER_STATE_NAME
         if path.is_file() and not Path(target).samefile(self.folder):

@@ -1,5 +1,4 @@
-"""`topics.json`: clusters and documents as a front end takes them, and the topic mix of one
-document.
+"""`topics.json`: clusters and documents as a front end takes them; the topic mix of one document.
 
 `topics.schema.json` describes the file.
 """
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .result import Findings
+from .result import ClusteringResult
 
 
 def whole_numbers(ids: list) -> list:
@@ -26,20 +25,22 @@ def whole_numbers(ids: list) -> list:
     return ["" if id_ is None else str(id_) for id_ in ids]
 
 
-def make_topics(findings: Findings) -> dict[str, Any]:
-    """The content of `topics.json`; documents without a usable text have no topic and are left out."""
+def make_topics(result: ClusteringResult) -> dict[str, Any]:
+    """The content of `topics.json`; documents without a usable text have no topic, and are left
+    out.
+    """
     clusters = [
         {
             "id": cluster,
-            "keywords": findings.keywords[cluster],
-            "size": int(findings.sizes[cluster]),
-            "cord_x": float(findings.middles[cluster, 0]),
-            "cord_y": float(findings.middles[cluster, 1]),
+            "keywords": result.keywords[cluster],
+            "size": int(result.sizes[cluster]),
+            "cord_x": float(result.middles[cluster, 0]),
+            "cord_y": float(result.middles[cluster, 1]),
             "label": label,
-            "probability": float(findings.mean_probabilities[cluster]),
-            "stability": findings.stabilities[cluster],
+            "probability": float(result.mean_probabilities[cluster]),
+            "stability": result.stabilities[cluster],
         }
-        for cluster, label in enumerate(findings.labels)
+        for cluster, label in enumerate(result.labels)
     ]
     documents = [
         {
@@ -48,15 +49,15 @@ def make_topics(findings: Findings) -> dict[str, Any]:
             "cord_y": y,
             "cluster_id": cluster,
             "description": text,
-            "label": findings.labels[cluster],
+            "label": result.labels[cluster],
             "probability": probability,
         }
         for id_, (x, y), cluster, text, probability in zip(
-            whole_numbers(findings.ids),
-            findings.positions.tolist(),
-            findings.clusters.tolist(),
-            findings.texts,
-            findings.probabilities.tolist(),
+            whole_numbers(result.ids),
+            result.positions.tolist(),
+            result.clusters.tolist(),
+            result.texts,
+            result.probabilities.tolist(),
             strict=True,
         )
     ]

@@ -9,9 +9,9 @@ import torch
 from transformers import CONFIG_MAPPING
 
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.reports.result import Findings
+from bert_clustering.reports.result import ClusteringResult
 from bert_clustering.texts.documents import Documents
-from bert_clustering.texts.tokens import ClusteringCollator
+from bert_clustering.training.batches import ClusteringCollator
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 
 
@@ -120,15 +120,15 @@ def make_groups(
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32), groups
 
 
-def make_findings(
+def make_result(
     texts: list,
     clusters: list[int],
     labels: list[str],
     classes: list[str] | None = None,
     **more: Any,
-) -> Findings:
-    """Findings of documents that lie around as many axes as there are labels; `None` is a row
-    without a text.
+) -> ClusteringResult:
+    """Result of documents that lie around as many axes as there are labels; `None` is a row without
+    a text.
     """
     usable = np.array([text is not None for text in texts])
     classes = None if classes is None else np.array(classes, dtype=object)
@@ -137,18 +137,21 @@ def make_findings(
     embeddings = 0.1 * generator.normal(size=(len(clusters), len(labels)))
     embeddings[np.arange(len(clusters)), clusters] += 1
     q = np.exp(5 * embeddings)
+    q = (q / q.sum(axis=1, keepdims=True)).astype(np.float32)
     angles = 2 * np.pi * clusters / len(labels)
     positions = np.column_stack([np.cos(angles), np.sin(angles)]) + 0.1 * embeddings[:, :2]
-    return Findings(
-        documents=documents,
-        q=(q / q.sum(axis=1, keepdims=True)).astype(np.float32),
-        embeddings=embeddings.astype(np.float32),
-        positions=positions,
-        centroids=np.eye(len(labels), dtype=np.float32),
-        keywords=[label.split(", ") for label in labels],
-        labels=labels,
-        **more,
-    )
+    made = {
+        "q": q,
+        "clusters": clusters,
+        "probabilities": q.max(axis=1),
+        "assigned": clusters,
+        "embeddings": embeddings.astype(np.float32),
+        "positions": positions,
+        "centroids": np.eye(len(labels), dtype=np.float32),
+        "keywords": [label.split(", ") for label in labels],
+        "labels": labels,
+    }
+    return ClusteringResult(documents=documents, **made | more)
 
 
 def page_data(page: str) -> dict:

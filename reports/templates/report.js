@@ -199,7 +199,8 @@ function drawHierarchy() {
   const { lines, leaves } = data.hierarchy;
   if (!lines.length) return;
   const colors = ink();
-  const traces = lines.map((line) => ({ type: "scatter", mode: "lines", hoverinfo: "skip", x: line.x, y: line.y, line: { color: colors.soft, width: 1.5 } }));
+  const joined = (axis) => lines.flatMap((line) => [...line[axis], null]); // one trace, with gaps, however many clusters
+  const tree = { type: "scatter", mode: "lines", hoverinfo: "skip", x: joined("x"), y: joined("y"), line: { color: colors.soft, width: 1.5 } };
   const ends = {
     type: "scatter", mode: "markers", hoverinfo: "none", cliponaxis: false, x: leaves.map(() => 0), y: leaves.map((_, i) => 10 * i + 5),
     marker: { size: 9, color: leaves.map((n) => byNumber.get(n).color), symbol: leaves.map((n) => SYMBOLS[byNumber.get(n).shape]) },
@@ -209,7 +210,7 @@ function drawHierarchy() {
   const yaxis = { tickvals: ends.y, ticktext: names, range: [10 * leaves.length, 0], showgrid: false, ticks: "outside", ticklen: 8, tickcolor: colors.paper };
   const xaxis = { title: { text: "cosine distance" }, rangemode: "tozero" };
   element("hierarchy").style.height = 70 + 20 * leaves.length + "px";
-  Plotly.newPlot("hierarchy", [...traces, ends], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
+  Plotly.newPlot("hierarchy", [tree, ends], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
 }
 function drawConfusion() {
   if (!data.confusion) return;
@@ -226,6 +227,18 @@ function drawConfusion() {
   const xaxis = { ...ticks(numbers.map((n) => nameOf(n, length))), tickangle: -90, side: "bottom" };
   element("confusion").style.height = 240 + Math.max(12, 30 - classes.length / 4) * classes.length + "px";
   Plotly.newPlot("confusion", [trace], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
+}
+function drawScores() {
+  if (!data.scores) return;
+  const { x, y, chosen } = data.scores;
+  const blue = isDark.matches ? "#8ab8ff" : "#1f5fbf";
+  const at = x.indexOf(chosen);
+  const curve = { type: "scatter", mode: "lines+markers", x, y, line: { color: blue }, marker: { size: 5 }, hovertemplate: "%{x:,} clusters<br>score %{y:.3f}<extra></extra>" };
+  const mark = { type: "scatter", mode: "markers+text", hoverinfo: "skip", cliponaxis: false, x: [chosen], y: [y[at]], marker: { size: 13, color: blue, line: { width: 2, color: ink().paper } }, text: [chosen.toLocaleString("en")], textposition: "top center" };
+  const round = [2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000];
+  const xaxis = { type: "log", title: { text: "number of clusters" }, tickvals: round.filter((k) => k >= x[0] && k <= x.at(-1)) };
+  element("scores").style.height = "320px";
+  Plotly.newPlot("scores", [curve, mark], layout({ xaxis, yaxis: { title: { text: "score" } }, margin: { l: 8, r: 8, t: 24, b: 8 }, dragmode: false }), { ...settings, displayModeBar: false });
 }
 function drawCurves() {
   if (!element("sizes")) return;
@@ -248,6 +261,7 @@ function drawCurves() {
   draw("sizes", sizes, {});
 }
 function drawAll() {
+  drawScores();
   drawHierarchy();
   drawConfusion();
   drawCurves();

@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 
 from bert_clustering.reports import page as report_page
-from bert_clustering.reports.page import confusion, curves, fair_length, hierarchy, render
-from helpers import HOSTILE, make_findings, page_data
+from bert_clustering.reports.page import fair_length, render
+from helpers import HOSTILE, make_result, page_data
 
 
 @pytest.fixture(scope="module")
 def hostile_page() -> str:
     texts = [*HOSTILE, "a pear", None, "a fig"]
     labels = ["<script>window.hacked = 5</script>", 'a "b" </option>']
-    findings = make_findings(texts, [0, 1, 0, 1, 0, 1, 0, 1, 0], labels, classes=["<i>", "b"] * 5)
-    findings.settings = {"Texts": "<b>.csv", "Seed": "42"}
-    findings.metrics = {f"eval_{name}": 0.5 for name in ("accuracy", "nmi", "ari", "purity")}
-    return render(findings)
+    about = {
+        "classes": ["<i>", "b"] * 5,
+        "settings": {"Texts": "<b>.csv", "Seed": "42"},
+        "metrics": {f"eval_{name}": 0.5 for name in ("accuracy", "nmi", "ari", "purity")},
+    }
+    result = make_result(texts, [0, 1, 0, 1, 0, 1, 0, 1, 0], labels, **about)
+    return render(result)
 
 
 def test_texts_come_through_as_they_are(hostile_page):
@@ -82,10 +85,10 @@ def test_texts_share_a_budget():
 def test_many_long_texts_are_cut_and_many_texts_thinned(monkeypatch):
     monkeypatch.setattr(report_page, "MAX_POINTS", 100)
     monkeypatch.setattr(report_page, "TEXT_BUDGET", 20_000)
-    findings = make_findings(
+    result = make_result(
         [f"{i} " + "ж" * 900 for i in range(300)], [0] * 298 + [1] * 2, ["a", "b"]
     )
-    page = render(findings)
+    page = render(result)
     documents = page_data(page)["documents"]
     assert (
         len(documents["text"]) == 100
@@ -96,56 +99,15 @@ def test_many_long_texts_are_cut_and_many_texts_thinned(monkeypatch):
     assert {"298", "299"} <= shown, (
         "representative texts are there, be the cluster as small as it may"
     )
-    assert {str(row) for row in np.argsort(findings.probabilities)[:20]} <= shown
+    assert {str(row) for row in np.argsort(result.probabilities)[:20]} <= shown
     assert [cluster["size"] for cluster in page_data(page)["clusters"]] == [298, 2]
-
-
-def test_confusion_puts_matches_on_the_diagonal():
-    classes = np.array(["x", "x", "x", "y", "y", "z"], dtype=object)
-    table = confusion(classes, np.array([2, 2, 0, 0, 0, 4]))
-    assert table == {
-        "classes": ["x", "y", "z"],
-        "clusters": [2, 0, 4],
-        "counts": [[2, 1, 0], [0, 2, 0], [0, 0, 1]],
-    }
 
 
 def test_classes_make_a_section_be_there_scores_or_not():
     for classes in (["x", "y"], None):
-        page = render(make_findings(["a", "b"], [0, 1], ["a", "b"], classes=classes))
+        page = render(make_result(["a", "b"], [0, 1], ["a", "b"], classes=classes))
         assert (
             ('id="confusion"' in page)
             == (page_data(page)["confusion"] is not None)
             == (classes is not None)
         )
-
-
-def test_the_closest_clusters_join_first():
-    findings = make_findings(["a", "b", "c", "d"], [0, 1, 2, 3], ["a", "b", "c", "empty"])
-    findings.centroids = np.array([[1, 0], [0, 1], [0.1, 1], [1, 1]], dtype=np.float32)
-    tree = hierarchy(findings)
-    assert (
-        sorted(tree["closest"]) == [1, 2]
-        and sorted(tree["leaves"]) == [0, 1, 2, 3]
-        and len(tree["lines"]) == 3
-    )
-    assert max(line["x"][1] for line in tree["lines"]) == pytest.approx(0.731, abs=1e-3), (
-        "(1 + 0.900 + 0.293) / 3"
-    )
-    lone = make_findings(["a", "b"], [0, 0], ["a", "b"])
-    assert hierarchy(lone) == {"lines": [], "leaves": [], "closest": []} and render(lone)
-
-
-def test_curves_are_those_of_the_log():
-    history = [
-        {"epoch": 0.5, "loss": 1.0, "clustering_loss": 0.3, "mlm_loss": 3.0},
-        {"epoch": 1.0, "changed": 0.1, "cluster_size_0": 3, "cluster_size_1": 1},
-        {"epoch": 1.5, "loss": float("nan"), "clustering_loss": 0.2, "mlm_loss": float("nan")},
-        {"epoch": 1.5, "train_runtime": 5.0},
-    ]
-    assert curves(history) == {
-        "clustering_loss": {"x": [0.5, 1.5], "y": [0.3, 0.2]},
-        "mlm_loss": {"x": [0.5], "y": [3.0]},
-        "changed": {"x": [1.0], "y": [0.1]},
-        "sizes": {"x": [1.0], "y": [[3, 1]]},
-    }

@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from bert_clustering.reports.page import write_report
-from helpers import HOSTILE, TOPICS, make_findings
+from helpers import HOSTILE, TOPICS, make_result
 
 
 pytestmark = pytest.mark.browser
@@ -86,13 +86,16 @@ def page(tmp_path_factory) -> Path:
     history = [{"epoch": e, "clustering_loss": 1 / e, "mlm_loss": 3 / e} for e in (1, 2)]
     sizes = {"cluster_size_0": 150, "cluster_size_1": 100, "cluster_size_2": 50}
     history += [{"epoch": e, "changed": 0.1 / e, **sizes} for e in (1, 2)]
-    findings = make_findings(
-        texts, clusters, LABELS, classes=[f"class <b>{c}" for c in clusters], history=history
-    )
-    findings.positions[10] += 1  # apart from the others
-    findings.metrics = {f"eval_{name}": 0.9 for name in ("accuracy", "nmi", "ari", "purity")}
+    scores = {f"eval_{name}": 0.9 for name in ("accuracy", "nmi", "ari", "purity")}
+    about = {
+        "classes": [f"class <b>{c}" for c in clusters],
+        "history": history,
+        "metrics": scores | {"num_clusters_scores": {"2": 0.4, "3": 0.6, "5": 0.5, "20": 0.2}},
+    }
+    result = make_result(texts, clusters, LABELS, **about)
+    result.positions[10] += 1  # apart from the others
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(path, findings)
+    write_report(path, result)
     return path
 
 
@@ -145,6 +148,19 @@ def test_points_rows_and_charts_are_all_there(opened):
         50,
     ]
     assert len(opened.find(".uncertain tbody tr")) == 20
+
+
+def test_the_curve_over_the_number_of_clusters_marks_the_one_taken(opened):
+    charts = "document.getElementById('scores').data"
+    assert opened.run(f"{charts}[0].x") == [2, 3, 5, 20]
+    assert opened.run(f"{charts}[0].y") == [0.4, 0.6, 0.5, 0.2]
+    assert opened.run(f"[{charts}[1].x[0], {charts}[1].y[0], {charts}[1].text[0]]") == [3, 0.6, "3"]
+    chart = opened.find("#scores")[0]
+    assert chart.size["height"] == 320 and len(opened.find("#scores .scatterlayer .point")) == 5
+    section = opened.find("section[aria-labelledby=scores-title]")[0]
+    assert section.find_element(By.TAG_NAME, "h2").text == "How many clusters"
+    assert "3, was taken" in section.text
+    assert chart.get_attribute("aria-label") == "Score by number of clusters; 3 scores best."
 
 
 def test_search_finds_texts_whatever_is_in_them(opened):
@@ -274,7 +290,7 @@ def test_twenty_thousand_texts_open_quickly(browser, tmp_path):
     texts = [" ".join(line) for line in words[generator.integers(len(words), size=(21_000, 90))]]
     write_report(
         tmp_path / "report.html",
-        make_findings(texts, clusters, [f"topic {c}, words" for c in range(40)]),
+        make_result(texts, clusters, [f"topic {c}, words" for c in range(40)]),
     )
     assert (tmp_path / "report.html").stat().st_size < 15_000_000
     browser.resize(1400, 900, mobile=False)
@@ -282,3 +298,20 @@ def test_twenty_thousand_texts_open_quickly(browser, tmp_path):
     assert browser.run("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 3000
     assert browser.run("map.data[0].x.length") == 20_000
     assert "20,000 of the 21,000 texts" in browser.find(".overview .note")[0].text
+
+
+def test_fifteen_hundred_clusters_open(browser, tmp_path):
+    generator, labels = np.random.default_rng(0), [f"topic {c}, words" for c in range(1500)]
+    clusters = np.arange(6000) % 1500
+    sizes = {f"cluster_size_{c}": 4 for c in range(1500)}
+    about = {
+        "positions": generator.normal(size=(6000, 2)),
+        "history": [{"epoch": e, "changed": 0.1, "clustering_loss": 1.0, **sizes} for e in (1, 2)],
+    }
+    texts = [f"text {row}" for row in range(6000)]
+    write_report(tmp_path / "report.html", make_result(texts, clusters, labels, **about))
+    assert (tmp_path / "report.html").stat().st_size < 10_000_000
+    browser.resize(1400, 900, mobile=False)
+    browser.open(tmp_path / "report.html")
+    assert browser.run("document.getElementById('hierarchy').data.length") == 2
+    assert len(browser.find("#clusters tbody tr")) == 1500

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bert_clustering.reports.topics import make_topics, topic_mix
-from helpers import make_findings
+from helpers import make_result
 
 
 SCHEMA = json.loads(
@@ -19,8 +19,8 @@ TEXTS = ["a pear", "a moon", None, "<b> 🙂", "a fig"]
 
 @pytest.fixture
 def topics() -> dict:
-    findings = make_findings(TEXTS, [0, 1, 0, 0], ["fruit, pear", "space", "nothing"])
-    return json.loads(json.dumps(make_topics(findings), allow_nan=False))
+    result = make_result(TEXTS, [0, 1, 0, 0], ["fruit, pear", "space", "nothing"])
+    return json.loads(json.dumps(make_topics(result), allow_nan=False))
 
 
 def test_it_follows_the_schema(topics):
@@ -65,7 +65,7 @@ def test_clusters_and_documents_are_told_key_for_key(topics):
     ],
 )
 def test_ids_are_integers_where_all_are_whole_numbers(ids, shown):
-    documents = make_topics(make_findings(["one", "two"], [0, 1], ["a", "b"], ids=ids))["payload"][
+    documents = make_topics(make_result(["one", "two"], [0, 1], ["a", "b"], ids=ids))["payload"][
         "documents"
     ]
     assert [document["id"] for document in documents] == shown

@@ -1,0 +1,58 @@
+"""What a terminal shows at the end of a run: a table of the clusters, and what else it found."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .result import SCORES, STAGES, ClusteringResult
+
+
+def one_line(text: str, width: int) -> str:
+    r"""A text as it may be shown in a terminal: on one line, cut, and without control characters.
+
+    Example:
+        >>> one_line("two\nlines\tand \x1b[31mred", width=16)
+        'two lines and […'
+    """
+    visible = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * width]).split())
+    return visible if len(visible) <= width else visible[: width - 1].rstrip() + "…"
+
+
+def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
+    """Lines of a run on the result that it wrote to `output_dir`."""
+    lines = [*cluster_table(result)]
+    if result.before_merge is not None:
+        known = result.before_merge >= 0
+        kept = int((result.before_merge == result.clusters)[known].sum())
+        lines.append(
+            f"{kept:,} of {known.sum():,} documents are in the cluster they were in, merged or not."
+        )
+    if "outliers" in result.metrics:
+        lines.append(
+            f"{result.metrics['outliers']:,} of {len(result.clusters):,} documents belong nowhere: "
+            "cluster -1 in the CSV."
+        )
+    return [*lines, *score_table(result), f"Report: {output_dir / 'results' / 'report.html'}"]
+
+
+def cluster_table(result: ClusteringResult, width: int = 110) -> Iterator[str]:
+    """What is known of each cluster, the largest first, and its nearest texts."""
+    for cluster in np.argsort(-result.sizes, kind="stable").tolist():
+        size, stability = result.sizes[cluster], result.stabilities[cluster]
+        trust = f"probability {result.mean_probabilities[cluster]:.2f}"
+        if stability is not None:
+            trust += f", stability {stability:.2f}"
+        share = size / len(result.clusters)
+        yield f"{one_line(result.labels[cluster], 40)}: {size:,} documents ({share:.1%}), {trust}"
+        for row in result.nearest[cluster]:
+            yield f"    {one_line(result.texts[row], width - 4)}"
+
+
+def score_table(result: ClusteringResult) -> Iterator[str]:
+    """k-means, start, untrained and final model side by side, where there were gold classes."""
+    if STAGES["eval"] not in result.stage_scores:
+        return
+    yield "against gold classes " + "".join(f"{name:>10}" for name in SCORES)
+    for title, values in result.stage_scores.items():
+        yield f"{title:<21}" + "".join(f"{value:>10.3f}" for value in values)

@@ -1,0 +1,190 @@
+"""From a trainer to the finished result: clusters of the documents, their names and scores."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..clusters.metrics import calibration_error, gold_scores, in_matched_class, internal_scores
+from ..clusters.stability import cluster_stability
+from ..publishing import describe_num_clusters, hub_id, training_facts
+from ..publishing.card import NUM_CLUSTERS
+from ..texts.documents import Documents
+from ..texts.keywords import cluster_keywords
+from ..texts.names import name_clusters
+from ..trainer import ClusteringTrainer
+from ..training.arguments import DataArguments
+from ..training.inference import ClusterPrediction
+from .layout import project
+from .result import OUTLIER, SCORES_OF_K, ClusteringResult, mean_per_cluster
+from .run_folder import RunFolder
+
+
+# What a report measures itself, beside all that begins with `eval_`.
+MEASURED_ANEW = {"cluster_probability", "num_clusters", "outliers", "truncated_share"}
+# What a training measured of its clusters at its end: the score against the start's view, which no
+# report can measure again, is theirs too.
+OF_THE_CLUSTERS = {"cluster_score", "cluster_stability", "eval_start_silhouette", SCORES_OF_K}
+
+
+def gather_result(
+    trainer: ClusteringTrainer,
+    documents: Documents,
+    data_args: DataArguments,
+    metrics: dict[str, Any],
+    origin: RunFolder,
+    before_merge: np.ndarray | None = None,
+) -> ClusteringResult | None:
+    """Cluster the run's documents with the model as it stands; name, score and place the clusters.
+
+    All processes take part in it. Clusters without a name get one in the model's config.
+
+    Args:
+        trainer (`ClusteringTrainer`): Its `train_dataset` holds the usable documents.
+        documents (`Documents`): All rows of the input.
+        data_args (`DataArguments`): Where the texts are from, and what an outlier is.
+        metrics (`dict`): What the training measured; empty where there was none.
+        origin (`RunFolder`): Where the model comes from. A report on that run takes over its map
+            and what it measured.
+        before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): After a merge, the
+            clusters that the documents had, -1 for none, under their new numbers.
+
+    Returns:
+        The result; `None` on other processes than the main one.
+    """
+    prediction, args, config = trainer.predict(), trainer.args, trainer.model.config
+    if args.merge:
+        trainer.inference.note_distances(prediction.embeddings)
+    if not trainer.is_world_process_zero():
+        return None
+    clusters, probabilities = prediction.clusters, prediction.probabilities
+    keywords = trainer.keywords
+    if keywords is None:
+        keywords = cluster_keywords(documents.usable_texts, clusters, config.num_clusters)
+    name_clusters(config, keywords)
+    threshold, embeddings = data_args.outlier_threshold, prediction.embeddings
+    assigned = mark_outliers(trainer, embeddings, clusters, threshold)
+    measured = carry_over(origin.metrics(), bool(args.merge)) if args.reports_alone else {}
+    measured |= metrics | score_clusters(trainer, documents, prediction)
+    measured["num_clusters"] = config.num_clusters
+    means = mean_per_cluster(probabilities, clusters, config.num_clusters)
+    measured["cluster_probability"] = means.tolist()
+    if threshold is not None:
+        measured["outliers"] = int((assigned == OUTLIER).sum())
+    positions = origin.positions() if args.reports_alone else None
+    if positions is None or len(positions) != len(clusters):
+        positions = project(embeddings, args.seed)
+    return ClusteringResult(
+        documents=documents,
+        q=prediction.predictions,
+        clusters=clusters,
+        probabilities=probabilities,
+        assigned=assigned,
+        embeddings=embeddings,
+        positions=positions,
+        centroids=trainer.model.cluster_head.centroids.detach().cpu().numpy(),
+        keywords=keywords,
+        labels=[config.id2label[cluster] for cluster in range(config.num_clusters)],
+        metrics=measured,
+        settings=describe_settings(trainer, data_args, origin),
+        history=trainer.state.log_history if args.do_train else origin.history(),
+        before_merge=before_merge,
+    )
+
+
+def mark_outliers(
+    trainer: ClusteringTrainer,
+    embeddings: np.ndarray,
+    clusters: np.ndarray,
+    threshold: float | None,
+) -> np.ndarray:
+    """Cluster of each document, `(num_documents,)`; -1 where its outlier score is above the
+    threshold.
+
+    Args:
+        trainer (`ClusteringTrainer`): Knows how far its training documents lay.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        threshold (`float`, *optional*): In robust standard deviations. `None`: none is an outlier.
+    """
+    if threshold is None:
+        return clusters
+    return np.where(trainer.inference.outlier_scores(embeddings) > threshold, OUTLIER, clusters)
+
+
+def carry_over(metrics: dict[str, Any], merged: bool) -> dict[str, Any]:
+    """What a run measured and a report on it cannot measure again.
+
+    Args:
+        metrics (`dict`): Of that run.
+        merged (`bool`): Whether its clusters have been merged since.
+
+    Example:
+        >>> carry_over({"train_loss": 2.0, "eval_nmi": 0.5, "cluster_score": 0.4}, merged=True)
+        {'train_loss': 2.0}
+    """
+    gone = MEASURED_ANEW | {name for name in metrics if name.startswith("eval_")}
+    gone = gone | OF_THE_CLUSTERS if merged else gone - OF_THE_CLUSTERS
+    return {name: value for name, value in metrics.items() if name not in gone}
+
+
+def describe_settings(
+    trainer: ClusteringTrainer, data_args: DataArguments, origin: RunFolder
+) -> dict[str, str]:
+    """What the texts are called, never by a path of this machine, and how the model was trained."""
+    args, num_clusters = trainer.args, trainer.model.config.num_clusters
+    settings = training_facts(trainer) if args.do_train else origin.settings()
+    if NUM_CLUSTERS in settings:
+        settings[NUM_CLUSTERS] = describe_num_clusters(num_clusters, settings[NUM_CLUSTERS])
+    if args.reports_alone:
+        return settings
+    settings.pop("Texts", None)  # those that the model was trained on
+    source = data_args.train_file or data_args.dataset_name
+    texts = hub_id(data_args.dataset_name) or Path(os.path.abspath(source)).name
+    return {"Texts": texts} | settings
+
+
+def score_clusters(
+    trainer: ClusteringTrainer, documents: Documents, prediction: ClusterPrediction
+) -> dict[str, Any]:
+    """Scores of the clusters of the usable documents."""
+    state, num_clusters = trainer.clustering, trainer.model.config.num_clusters
+    clusters, embeddings = prediction.clusters, prediction.embeddings
+    metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
+    if state is not None and state.repeats is not None:
+        stability = cluster_stability(clusters, state.repeats.cpu().numpy(), num_clusters)
+        known = [None if np.isnan(value) else float(value) for value in stability]
+        metrics["cluster_stability"] = known
+    if state is not None and state.num_clusters_scores is not None:
+        tried = state.num_clusters_scores.tolist()
+        metrics[SCORES_OF_K] = {str(int(k)): score for k, score in tried}
+    scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
+    metrics |= {f"eval_{name}": score for name, score in scores.items()}
+    if documents.classes is not None:
+        metrics |= score_against_gold(trainer, documents.classes[documents.usable], prediction)
+    return metrics
+
+
+def score_against_gold(
+    trainer: ClusteringTrainer, classes: np.ndarray, prediction: ClusterPrediction
+) -> dict[str, float]:
+    """Scores of the clusters against gold classes, `(num_usable,)`; where the run trained, also of
+    plain k-means, of the start, and of the model between start and training.
+    """
+    state, stages = trainer.clustering, {"eval": prediction.clusters}
+    if state is not None:
+        before = {
+            "kmeans": state.kmeans_clusters,
+            "init": state.start_clusters,
+            "untrained": state.untrained_clusters,
+        }
+        stages |= {name: found.cpu().numpy() for name, found in before.items() if found is not None}
+    right = in_matched_class(classes, stages["eval"])
+    metrics = {"eval_calibration_error": calibration_error(right, prediction.probabilities)}
+    for stage, clusters in stages.items():
+        scores = gold_scores(classes, clusters)
+        metrics |= {f"{stage}_{name}": score for name, score in scores.items()}
+        if state is not None:
+            metrics[f"{stage}_start_silhouette"] = state.score.silhouette(clusters)
+    return metrics

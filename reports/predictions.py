@@ -1,0 +1,63 @@
+"""New documents, assigned to the clusters of a trained model: many in a file, or one text."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..texts.documents import Documents
+from ..texts.tokens import tokenize
+from ..trainer import ClusteringTrainer
+from ..training.arguments import DataArguments
+from .console import one_line
+from .files import Assignment, write_assignments, write_json
+from .gather import mark_outliers
+from .topics import topic_mix
+
+
+def write_predictions(
+    trainer: ClusteringTrainer, parts: Iterable[Documents], data_args: DataArguments
+) -> list[str]:
+    """Cluster new documents, part by part, and write `results/predictions.csv`; a line that says
+    so, on the main process alone.
+    """
+    assigned = assign_parts(trainer, parts, data_args)
+    if not trainer.is_world_process_zero():
+        deque(assigned, maxlen=0)  # a process takes its share of every pass
+        return []
+    path = Path(trainer.args.output_dir, "results", "predictions.csv")
+    count = write_assignments(path, assigned, trainer.model.config.id2label)
+    return [f"{count:,} new documents: {path}"]
+
+
+def assign_parts(
+    trainer: ClusteringTrainer, parts: Iterable[Documents], data_args: DataArguments
+) -> Iterator[Assignment]:
+    """Each part with clusters and probabilities of its usable documents."""
+    num_proc, threshold = data_args.preprocessing_num_workers, data_args.outlier_threshold
+    for documents in parts:
+        if not documents.usable.any():
+            yield documents, np.array([], dtype=int), np.array([])
+            continue
+        texts = tokenize(documents.usable_texts, trainer.processing_class, num_proc)
+        found = trainer.predict(texts)
+        assigned = mark_outliers(trainer, found.embeddings, found.clusters, threshold)
+        yield documents, assigned, found.probabilities
+
+
+def write_topic_mix(trainer: ClusteringTrainer, text: str, num_lines: int = 10) -> list[str]:
+    """Cluster one text and write `results/topic_mix.json`; lines that show its most probable
+    topics, on the main process alone.
+    """
+    q, id2label = trainer.predict([text]).predictions[0], trainer.model.config.id2label
+    if not trainer.is_world_process_zero():
+        return []
+    mix = topic_mix(text, q, [id2label[cluster] for cluster in range(len(q))])
+    path = Path(trainer.args.output_dir, "results", "topic_mix.json")
+    write_json(path, mix)
+    shown = [
+        f"{topic['value']:>7.1%}  {one_line(topic['name'], 60)}"
+        for topic in mix["distribution"][:num_lines]
+    ]
+    return [one_line(text, 100), *shown, f"All {len(q)} topics: {path}"]

@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
 from transformers import PreTrainedTokenizerBase, Trainer
@@ -240,24 +239,6 @@ class HubMixin(Trainer):
             revision=revision or self.args.hub_revision,
             run_as_future=not blocking,
         )
-
-
-class PublishingTrainer(HubMixin, Trainer):
-    """The mixin as a class of its own, with the facts of today's trainer."""
-
-    clusters: torch.Tensor | None = None  # (num_documents,)
-    repeats: torch.Tensor | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.card = {}
-
-    def card_facts(self) -> dict[str, Any]:
-        if self.clusters is None:
-            return {}
-        sizes = torch.bincount(self.clusters.cpu(), minlength=self.model.config.num_clusters)
-        kept = self.args.init is None and self.repeats is None
-        return {"sizes": sizes.tolist(), "kept": kept}
 
 
 def publish(trainer: HubMixin) -> None:

@@ -1,0 +1,39 @@
+"""From files to checked documents and tokens, and what documents are about; knows no model."""
+
+from .documents import Documents, check_enough_documents, make_documents, stream_documents
+from .keywords import cluster_keywords
+from .names import are_named, make_labels, name_clusters
+from .spool import SpooledDocuments, spool_documents
+from .tables import read_batches, read_columns
+from .tokens import (
+    check_mask_token,
+    document_lengths,
+    limit_length,
+    prepare_dataset,
+    prepare_parts,
+    read_texts,
+    tokenize,
+)
+
+
+__all__ = [
+    "Documents",
+    "SpooledDocuments",
+    "are_named",
+    "check_enough_documents",
+    "check_mask_token",
+    "cluster_keywords",
+    "document_lengths",
+    "limit_length",
+    "make_documents",
+    "make_labels",
+    "name_clusters",
+    "prepare_dataset",
+    "prepare_parts",
+    "read_batches",
+    "read_columns",
+    "read_texts",
+    "spool_documents",
+    "stream_documents",
+    "tokenize",
+]

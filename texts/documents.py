@@ -8,21 +8,26 @@ from what training sees.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from reprlib import repr as short_repr
 from typing import Any
 
 import numpy as np
 
-from .tables import Columns, read_batches
+from ..clusters.rows import draw_sample
+from ..errors import InputError
+from .readers import Columns
+from .tables import read_batches
 
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 HALF = "holds half a character (a lone surrogate), which cannot be written"
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Documents:
-    """The rows of one input, in its order.
+    """The rows of one input, in its order; the usable ones are those that are clustered.
 
     Args:
         ids (`list`): What the id column holds, unaltered, or the row's number from 0.
@@ -39,9 +44,17 @@ class Documents:
     def __len__(self) -> int:
         return len(self.texts)
 
-    @property
+    @cached_property
     def usable_texts(self) -> list[str]:
-        return [text for text, usable in zip(self.texts, self.usable, strict=True) if usable]
+        return list(compress(self.texts, self.usable))
+
+    @cached_property
+    def usable_ids(self) -> list:
+        return list(compress(self.ids, self.usable))
+
+    @cached_property
+    def usable_classes(self) -> np.ndarray | None:
+        return None if self.classes is None else self.classes[self.usable]
 
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
@@ -49,7 +62,7 @@ class Documents:
         """
         if size >= len(self):
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self), size, replace=False))
+        rows = draw_sample(len(self), seed, size)
         classes = None if self.classes is None else self.classes[rows]
         return Documents(
             [self.ids[i] for i in rows], [self.texts[i] for i in rows], self.usable[rows], classes
@@ -68,7 +81,7 @@ def make_documents(
     """Pick text, gold classes and ids out of a table and check them.
 
     Args:
-        columns (`dict[str, list]`): The table, one list a column.
+        columns (`dict[str, list]`): The table, one list per column.
         source (`str`): Name of the input, for messages.
         text_column (`str`, *optional*, defaults to `"text"`): Column of the texts.
         label_column (`str`, *optional*): Column of the gold classes. `None`: there are none.
@@ -78,39 +91,48 @@ def make_documents(
         first_row (`int`, *optional*, defaults to 0): Number of the table's first row in the input.
 
     Raises:
-        ValueError: A column is missing, there are no texts, a text is empty or no string, a gold
+        InputError: A column is missing, there are no texts, a text is empty or no string, a gold
             class is missing or all are the same, or an id cannot be written.
     """
     for name in filter(None, (text_column, label_column, id_column)):
         if name not in columns:
-            raise ValueError(
+            raise InputError(
                 f"{source}: there is no column '{name}'. Its columns are: "
-                f"{', '.join(map(repr, columns)) or 'none'}."
+                f"{', '.join(map(repr, columns)) or 'none'}. Name one of them."
             )
-    texts = columns[text_column]
-    if not texts:
-        raise ValueError(f"{source}: there are no texts in column '{text_column}'.")
-    faults = [_find_fault(text) for text in texts]
-    usable = np.array([fault is None for fault in faults])
-    if not skip_bad_rows and not usable.all():
-        row, bad = int(usable.argmin()), (~usable).sum()
-        raise ValueError(
-            f"{source}: the text of row {first_row + row + 1} {faults[row]} ({bad} of {len(texts)} "
-            "rows are like this). Mend them, or pass --skip_bad_rows to leave them without a "
-            "cluster."
+    if not columns[text_column]:
+        raise InputError(
+            f"{source}: there are no texts in column '{text_column}'. Give one or more."
         )
-    texts = [
-        SURROGATE.sub("\ufffd", text) if fault == HALF else text
-        for text, fault in zip(texts, faults, strict=True)
-    ]
+    texts, usable = _check_texts(columns[text_column], source, skip_bad_rows, first_row)
     classes = _check_classes(columns[label_column], source, label_column) if label_column else None
     ids = columns[id_column] if id_column else list(range(first_row, first_row + len(texts)))
     for row, id_ in enumerate(ids, first_row + 1):
         if _find_fault(id_) == HALF:
-            raise ValueError(
+            raise InputError(
                 f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out."
             )
     return Documents(ids, texts, usable, classes)
+
+
+def _check_texts(
+    texts: list, source: str, skip_bad_rows: bool, first_row: int
+) -> tuple[list, np.ndarray]:
+    """The texts as they can be written, and which of them can be clustered."""
+    faults = [_find_fault(text) for text in texts]
+    usable = np.array([fault is None for fault in faults])
+    if not skip_bad_rows and not usable.all():
+        row, bad = int(usable.argmin()), (~usable).sum()
+        raise InputError(
+            f"{source}: the text of row {first_row + row + 1} {faults[row]} ({bad} of {len(texts)} "
+            "rows are like this). Mend them, or pass --skip_bad_rows to leave them without a "
+            "cluster."
+        )
+    writable = [
+        SURROGATE.sub("\ufffd", text) if fault == HALF else text
+        for text, fault in zip(texts, faults, strict=True)
+    ]
+    return writable, usable
 
 
 def _find_fault(text: Any) -> str | None:
@@ -128,7 +150,7 @@ def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterat
     `arguments` are those of `make_documents`.
 
     Raises:
-        FileNotFoundError, ValueError: As `read_batches` and `make_documents`.
+        InputError: As `read_batches` and `make_documents`.
     """
     first_row = 0
     for columns in read_batches(source, size):
@@ -136,7 +158,7 @@ def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterat
         yield documents
         first_row += len(documents)
     if not first_row:
-        make_documents({}, source, **arguments)  # says what is missing
+        raise InputError(f"{source}: expected one document or more, got an empty file.")
 
 
 def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
@@ -146,11 +168,12 @@ def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
     )
     missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
     if len(missing):
-        raise ValueError(
-            f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'."
+        raise InputError(
+            f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'. Give it "
+            "one, or leave --label_column out."
         )
     if len(set(names)) == 1:
-        raise ValueError(
+        raise InputError(
             f"{source}: all gold classes in column '{label_column}' are '{names[0]}', so there is "
             "nothing to score. Name another column, or leave --label_column out."
         )
@@ -158,10 +181,10 @@ def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
 
 
 def check_enough_documents(documents: Documents, num_clusters: int, source: str) -> None:
-    """Raise `ValueError` unless there are at least as many distinct texts as clusters."""
+    """Raise `InputError` unless there are at least as many distinct texts as clusters."""
     texts = documents.usable_texts
     if len(set(texts)) < num_clusters:
-        raise ValueError(
+        raise InputError(
             f"{source}: {len(texts)} documents with {len(set(texts))} distinct texts cannot fill "
             f"{num_clusters} clusters. Lower --num_clusters or bring more texts."
         )

@@ -1,15 +1,28 @@
 """Names of the clusters, made of their keywords, in a model's configuration."""
 
+from collections.abc import Sequence
+
 from ..configuration_bert_cluster import BertClusterConfig
 
 
-def name_clusters(config: BertClusterConfig, keywords: list[list[str]], anew: bool) -> None:
-    """Label the clusters by their keywords; those that have got names already keep them, unless
-    they start anew.
+def are_named(config: BertClusterConfig) -> list[bool]:
+    """Which clusters have a name, rather than the `LABEL_n` that every model begins with."""
+    return [label != f"LABEL_{cluster}" for cluster, label in sorted(config.id2label.items())]
+
+
+def name_clusters(
+    config: BertClusterConfig, keywords: list[list[str]], keep: Sequence[bool] | None = None
+) -> None:
+    """Label the clusters by their keywords.
+
+    Args:
+        config (`BertClusterConfig`): Its `id2label` and `label2id` are changed.
+        keywords (`list[list[str]]` of length `num_clusters`): Keywords of each cluster.
+        keep (`Sequence[bool]` of length `num_clusters`, *optional*): Which clusters keep the label
+            they have. `None`: all that have a name.
     """
-    known = (
-        {} if anew else {c: label for c, label in config.id2label.items() if label != f"LABEL_{c}"}
-    )
+    keep = are_named(config) if keep is None else keep
+    known = {cluster: label for cluster, label in config.id2label.items() if keep[cluster]}
     config.id2label = make_labels(keywords, known=known)
     config.label2id = {label: cluster for cluster, label in config.id2label.items()}
 
@@ -21,7 +34,7 @@ def make_labels(
 
     Args:
         keywords (`list[list[str]]` of length `num_clusters`): Keywords of each cluster.
-        num_keywords (`int`, *optional*, defaults to 3): Keywords a label, at most.
+        num_keywords (`int`, *optional*, defaults to 3): Keywords per label, at most.
         known (`dict[int, str]`, *optional*): Labels that stay as they are.
 
     Example:

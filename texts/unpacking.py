@@ -7,21 +7,21 @@ import shutil
 import tempfile
 from typing import IO
 
+from ..errors import InputError
 
-MAX_UNPACKED, MAX_RATIO = (
-    2**26,
-    100,
-)  # bytes that a file may unpack to in any case, and times its size
+
+MAX_UNPACKED = 2**26  # bytes that a file may unpack to in any case,
+MAX_RATIO = 100  # and times its own size
 
 
 def check_unpacked(unpacked: int, packed: int) -> None:
-    """Raise `ValueError` where a file of `packed` bytes unpacks to more than can be meant,
+    """Raise `InputError` where a file of `packed` bytes unpacks to more than can be meant,
     `unpacked` bytes so far.
     """
     if unpacked > max(MAX_UNPACKED, MAX_RATIO * packed):
-        raise ValueError(
+        raise InputError(
             f"it unpacks to over {MAX_RATIO} times its size, as files do that are made to fill the "
-            "memory. If it is not one of them, unpack it first."
+            "memory. If it is not one of these, unpack it first."
         )
 
 
@@ -45,7 +45,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def open_unpacked(path: str, gzipped: bool, seekable: bool = False) -> IO[bytes]:
-    """Open a file, gzipped or not, for reading; `ValueError` in the middle of one that unpacks to
+    """Open a file, gzipped or not, for reading; `InputError` in the middle of one that unpacks to
     too much.
     """
     if not gzipped:

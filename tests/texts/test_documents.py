@@ -2,17 +2,29 @@
 named.
 """
 
+import csv
+import dataclasses
 import gzip
+import io
 import json
 import re
 
+import numpy as np
 import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from bert_clustering.texts.documents import make_documents, stream_documents
-from bert_clustering.texts.tables import read_batches, read_columns
+from bert_clustering.errors import InputError
+from bert_clustering.texts import (
+    Documents,
+    check_enough_documents,
+    make_documents,
+    read_batches,
+    read_columns,
+    stream_documents,
+)
+from bert_clustering.texts.unpacking import check_unpacked
 
 
 ROWS = [
@@ -97,10 +109,23 @@ def test_a_stream_numbers_its_bad_rows_on_and_needs_texts(tmp_path):
     path.write_text("\n".join(json.dumps({"text": text}) for text in ("one", "two", "three", "")))
     with pytest.raises(ValueError, match="row 4 is empty"):
         list(stream_documents(str(path), size=3))
-    for content in ("", "text\n"):
+    for content, message in (
+        ("", "a.csv: expected one document or more, got an empty file"),
+        ("text\n", "a.csv: there are no texts in column 'text'"),
+        ("title\n", "a.csv: there is no column 'text'. Its columns are: 'title'"),
+    ):
         (tmp_path / "a.csv").write_text(content)
-        with pytest.raises(ValueError, match="no texts|no column 'text'"):
+        with pytest.raises(InputError, match=message):
             list(stream_documents(str(tmp_path / "a.csv")))
+
+
+def test_nul_bytes_are_read_and_can_be_written(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"o\0ne\n\0\ntwo")
+    documents = make_documents(read_columns(str(tmp_path / "a.txt")), "a.txt")
+    assert documents.texts == ["o\0ne", "\0", "two"]
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(zip(documents.ids, documents.texts, strict=True))
+    assert file.getvalue() == "0,o\0ne\r\n1,\0\r\n2,two\r\n"
 
 
 def test_text_file_has_a_document_a_line(tmp_path):
@@ -146,30 +171,67 @@ def test_a_very_long_text_is_read(tmp_path):
         ("a.csv", b"text,text\none,two\n", "a column stands twice"),
         ("a.csv", b"id,text\n0,one\n,\n", "the text of row 2 is empty"),
         ("a.csv", b"text\none\n\ntwo\n", "the text of row 2 is empty"),
-        ("a.csv.gz", gzip.compress(b"text\none\n" * 99, mtime=0)[:-12], "a.csv.gz"),
-        ("a.csv", b"id,text\n1,one,two\n", "row 1 has 3 columns, the header has 2"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"text\none\n" * 99, mtime=0)[:-12],
+            "Compressed file ended before",
+        ),
+        ("a.csv", b"id,text\n1,one,two\n", "row 1: expected 2 columns as in the header, got 3"),
         ("a.csv", b"text\n\xff\xfe\n", "line 2 is not UTF-8"),
         ("a.jsonl", b'{"text": "one"}\n{"text": \n', "line 2 is not valid JSON"),
-        ("a.jsonl", b'{"text": "one"}\n[1]\n', "row 2 is [1]; wanted is an object"),
-        ("a.json", b'"text"', "neither a list of records"),
+        (
+            "a.jsonl",
+            b'{"text": "one"}\n[1]\n',
+            "row 2: expected an object with named columns, got [1]",
+        ),
+        ("a.json", b'"text"', "expected a list of objects, or one object per line, got 'text'"),
         ("a.json", b"", "not valid JSON"),
         ("a.json", b'[\n{"text": "one"},\n{"text": \n]', "line 4 column 1"),
         ("a.json", b"[]", "no column 'text'"),
         ("a.csv", b"", "no column 'text'"),
         ("a.csv", b"text\n", "no texts"),
-        ("a.xlsx", b"not a zip", "a.xlsx"),
-        ("a.parquet", b"not parquet", "a.parquet"),
-        ("a.csv.gz", b"not gzip", "a.csv.gz"),
-        ("a.pdf", b"", "unknown format"),
-        ("a", b"", "unknown format"),
+        ("a.xlsx", b"not a zip", "File is not a zip file"),
+        ("a.parquet", b"not parquet", "Parquet magic bytes not found"),
+        ("a.csv.gz", b"not gzip", "Not a gzipped file"),
+        ("a.pdf", b"", "expected one of .csv, .tsv, .json, .jsonl, .txt, .parquet, .xlsx, gzipped"),
+        ("a.gz", b"", "unknown format: expected one of .csv"),
+        ("a", b"", "or not, got ''"),
     ],
 )
 def test_broken_files_are_named(name, content, message, tmp_path):
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+    with pytest.raises(InputError) as caught:
         make_documents(read_columns(str(path)), str(path))
-    assert name in str(caught.value)
+    before, fault = str(caught.value).split(str(path), 1)
+    assert before in ("'", "") and message in fault
+
+
+def test_a_file_that_is_not_there_is_wrong_input(tmp_path):
+    for path in (tmp_path, tmp_path / "none.csv"):
+        with pytest.raises(InputError, match=f"'{path}': there is no such file"):
+            next(read_batches(str(path)))
+
+
+def test_what_a_file_may_unpack_to_is_limited(tmp_path):
+    """With the limits as they are: 64 MiB, or a hundred times the size of the file."""
+    path = tmp_path / "a.txt.gz"
+    line = b"0" * 2**16 + b"\n"
+    path.write_bytes(gzip.compress(line * (60 * 2**20 // len(line)), compresslevel=1))
+    assert sum(len(batch["text"]) for batch in read_batches(str(path), size=16)) == 959
+    path.write_bytes(gzip.compress(line * (65 * 2**20 // len(line)), compresslevel=1))
+    assert path.stat().st_size < 65 * 2**20 / 100
+    with pytest.raises(InputError, match="unpacks to over 100 times its size"):
+        list(read_batches(str(path), size=16))
+
+
+@pytest.mark.parametrize(
+    "unpacked, packed", [(64 * 2**20, 1), (64 * 2**20, 2**20 // 2), (200 * 2**20, 2 * 2**20)]
+)
+def test_the_limit_of_unpacking_is_the_larger_of_two(unpacked, packed):
+    check_unpacked(unpacked, packed)
+    with pytest.raises(InputError, match="unpacks to over 100 times"):
+        check_unpacked(unpacked + 1, packed)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +241,8 @@ def test_broken_files_are_named(name, content, message, tmp_path):
         (["one", " \n\t "], "row 2 is empty"),
         ([None, "one"], "row 1 is empty"),
         (["one", 2.5, 3], "row 2 is 2.5, not a string (2 of 3"),
-        ([], "no texts"),
+        ([], "there are no texts in column 'text'"),
+        (["one", "a \ud800"], "row 2 holds half a character (a lone surrogate), which cannot"),
     ],
 )
 def test_bad_rows_are_named_or_kept_without_a_cluster(texts, message):
@@ -187,10 +250,10 @@ def test_bad_rows_are_named_or_kept_without_a_cluster(texts, message):
         make_documents({"text": texts}, "a.csv")
     if texts:
         documents = make_documents({"text": texts}, "a.csv", skip_bad_rows=True)
-        assert (
-            len(documents) == len(texts) == len(documents.usable)
-            and len(documents.usable_texts) == documents.usable.sum()
-        )
+        assert len(documents) == len(texts) == len(documents.usable)
+        good = [row for row, text in enumerate(texts) if text in ("one", "two")]
+        assert documents.usable.nonzero()[0].tolist() == documents.usable_ids == good
+        assert documents.usable_texts == [texts[row] for row in good]
 
 
 def test_columns_and_classes_are_checked():
@@ -201,6 +264,27 @@ def test_columns_and_classes_are_checked():
         make_documents(columns, "a.csv", "body", label_column="same")
     with pytest.raises(ValueError, match="row 2 has no gold class in column 'some'"):
         make_documents(columns, "a.csv", "body", label_column="some")
+    with pytest.raises(InputError, match="no column 'topic'. Its columns are: 'title', 'body'"):
+        make_documents(columns, "a.csv", "body", label_column="topic")
+
+
+def test_there_must_be_a_text_per_cluster():
+    documents = make_documents({"text": ["one", "two", "two", ""]}, "a.csv", skip_bad_rows=True)
+    check_enough_documents(documents, 2, "a.csv")
+    with pytest.raises(InputError, match="a.csv: 3 documents with 2 distinct texts cannot fill 3"):
+        check_enough_documents(documents, 3, "a.csv")
+
+
+def test_documents_stay_as_they_are_and_derive_what_is_usable_once():
+    usable = np.array([True, False, True])
+    documents = Documents(["a", "b", "c"], ["one", "", "two"], usable, np.array(["x", "y", "y"]))
+    assert documents.usable_texts == ["one", "two"] and documents.usable_ids == ["a", "c"]
+    assert documents.usable_classes.tolist() == ["x", "y"]
+    assert documents.usable_texts is documents.usable_texts
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        documents.texts = ["three"]
+    changed = dataclasses.replace(documents, texts=["six", "", "ten"], classes=None)
+    assert changed.usable_texts == ["six", "ten"] and changed.usable_classes is None
 
 
 def test_sample_keeps_the_order_and_its_rows_together():

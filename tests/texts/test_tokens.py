@@ -2,15 +2,12 @@
 
 import pytest
 import torch
-from transformers import BertTokenizer
+from datasets import Dataset
+from transformers import BertTokenizer, CanineTokenizer
 
-from bert_clustering.texts.tokens import (
-    ClusteringCollator,
-    EpochSeededSampler,
-    limit_length,
-    prepare_dataset,
-    tokenize,
-)
+from bert_clustering.errors import InputError
+from bert_clustering.texts import limit_length, prepare_dataset, tokenize
+from bert_clustering.training.batches import ClusteringCollator, EpochSeededSampler
 
 
 def test_tokens_are_cut_counted_and_numbered(tokenizer):
@@ -19,6 +16,13 @@ def test_tokens_are_cut_counted_and_numbered(tokenizer):
     assert dataset["length"][:] == [3, 6, 6]
     assert dataset["truncated"][:] == [False, False, True]
     assert dataset["index"][:] == [0, 1, 2]
+
+
+def test_a_tokenizer_in_python_does_not_say_what_it_cuts_so_a_full_document_counts_as_cut():
+    tokenizer = CanineTokenizer(model_max_length=6)
+    assert not tokenizer.is_fast
+    dataset = tokenize(["a", "abc", "abcdefgh"], tokenizer)
+    assert dataset["length"][:] == [3, 5, 6] and dataset["truncated"][:] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -34,9 +38,8 @@ def test_length_limit(own, positions, wanted, limit, tokenizer):
 @pytest.mark.parametrize("wanted", [2, 513, -1])
 def test_length_limit_refuses(wanted, tokenizer):
     tokenizer = BertTokenizer(vocab=tokenizer.get_vocab(), model_max_length=512)
-    with pytest.raises(
-        ValueError, match=f"max_seq_length={wanted}: the encoder reads from 3 to 512"
-    ):
+    message = f"max_seq_length={wanted}: the encoder reads from 3 to 512 tokens per document"
+    with pytest.raises(InputError, match=message):
         limit_length(tokenizer, wanted, 512)
 
 
@@ -89,3 +92,20 @@ def test_order_depends_on_seed_and_epoch_and_keeps_like_lengths_together():
 def test_rows_are_numbered_anew(corpus, tokenizer):
     dataset = tokenize(corpus[0], tokenizer).select([5, 3, 8])
     assert prepare_dataset(dataset, tokenizer)["index"][:] == [0, 1, 2]
+    assert prepare_dataset(dataset.remove_columns("index"), tokenizer)["index"][:] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "dataset, message",
+    [
+        ([], "There are no documents"),
+        (Dataset.from_dict({"text": []}), "There are no documents"),
+        (Dataset.from_dict({"title": ["one"]}), r"got a dataset with the columns \['title'\]"),
+        (["one", 2], r"Expected texts, or a dataset .*, got \['one', 2\]"),
+        ("one", "got 'one'"),
+        (Dataset.from_dict({"text": ["one", None]}), r"got \['one', None\]"),
+    ],
+)
+def test_what_is_no_documents_is_wrong_input(dataset, message, tokenizer):
+    with pytest.raises(InputError, match=message):
+        prepare_dataset(dataset, tokenizer)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-from .configuration_bert_cluster import BertClusterConfig  # isort: skip (it says which transformers is needed)
+from .configuration_bert_cluster import BertClusterConfig  # isort: skip (it checks transformers)
 
 import torch
 import torch.nn.functional as F
@@ -186,10 +186,8 @@ class BertForClustering(PreTrainedModel):
         hub = {key: kwargs[key] for key in HUB_ARGUMENTS if key in kwargs}
         checkpoint, _ = PreTrainedConfig.get_config_dict(pretrained_model_name_or_path, **hub)
         if checkpoint.get("model_type") == cls.config_class.model_type:
-            saved, wanted = (
-                len(checkpoint.get("id2label", "01")),
-                kwargs.get("num_clusters", kwargs.get("num_labels")),
-            )
+            saved = cls.config_class.from_dict(checkpoint).num_labels
+            wanted = kwargs.get("num_clusters", kwargs.get("num_labels"))
             if wanted not in (None, saved) and not kwargs.get("ignore_mismatched_sizes"):
                 raise ValueError(
                     f"'{pretrained_model_name_or_path}' holds {saved} clusters, "

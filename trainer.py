@@ -1,74 +1,48 @@
 """`ClusteringTrainer`: a `Trainer` whose loss is the masked-LM loss plus KL(P‖Q) over the clusters.
 
-    train():  clean pass -> start of the clusters, alpha -> p table   (masked-LM head warmed up, if
-    it is new) step:     masked batch -> q, L_m;  p[index] -> L_c;  loss = mlm_weight L_m +
-    clustering_weight L_c refresh:  clean pass -> q of the whole training set -> teacher -> p table;
-    stop when almost no document moved end:      the last weights whose clusters score about as well
-    as the best, the start's among them
+    train():  clean pass -> start of the clusters, alpha -> p table   (a new masked-LM head warmed up)
+    step:     masked batch -> q, L_m;  p[index] -> L_c;  mlm_weight L_m + clustering_weight L_c
+    refresh:  clean pass -> q of the whole training set -> teacher -> p table; stop when few moved
+    end:      the last weights whose clusters score about as well as the best, the start's among them
 
 Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p
-    comes from a table
-over the whole training set, keyed by the document's `index`, so that it depends neither on the
-batch nor on how the batch is split over accumulation steps and processes.
+comes from a table over the whole training set, keyed by the document's `index`, so that it depends
+neither on the batch nor on how the batch is split over accumulation steps and processes.
 """
 
-import logging
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from datasets import Dataset
-from safetensors.torch import load_file, save_file
+from datasets import Dataset, IterableDataset
 from torch.utils.data import Sampler
+from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import TrainOutput
+from transformers.trainer_utils import TrainOutput, speed_metrics
 
-from .clusters.rows import MAX_IN_MEMORY
-from .clusters.spaces import cluster_means
-from .clusters.targets import (
-    changed_fraction,
-    cluster_shares,
-    emptied_clusters,
-    target_distribution,
-    teach,
-)
-from .texts.tokens import (
-    ClusteringCollator,
-    EpochSeededSampler,
-    document_lengths,
-    limit_length,
-    prepare_dataset,
-)
+from .clusters.spaces import Views, lexical_view
+from .errors import InputError
+from .publishing.push import HubMixin
+from .texts.keywords import cluster_keywords
+from .texts.names import name_clusters
+from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
 from .training.arguments import ClusteringTrainingArguments
+from .training.batches import ClusteringCollator, EpochSeededSampler
 from .training.callbacks import RefreshTargets
-from .training.checkpoints import STATE_NAME, check_documents, find_last_checkpoint
-from .training.guard import Guard
-from .training.initialize import StartingTrainer
+from .training.checkpoints import check_documents, find_last_checkpoint
+from .training.inference import ClusterPrediction, Inference
+from .training.initialize import bound_confidence, initialize
 from .training.readable_log import use_readable_log
+from .training.refresh import describe_refresh, place_targets, revive_emptied, set_targets
+from .training.state import ClusteringState
 from .training.warmup import warm_up_mlm_head
 
 
-logger = logging.getLogger(__name__)
-
-STATE = (
-    "targets",
-    "clusters",
-    "kmeans_clusters",
-    "start_clusters",
-    "repeats",
-    "confidence",
-    "prior",
-    "fused",
-    "num_clusters_scores",
-)
-GUARD_NAME = "guard.safetensors"
-
-
-class ClusteringTrainer(StartingTrainer):
+class ClusteringTrainer(HubMixin, Trainer):
     """Fine-tunes a `BertForClustering` on unlabelled texts.
 
     Example (`texts` is a list of strings):
@@ -82,12 +56,12 @@ class ClusteringTrainer(StartingTrainer):
         trainer.train()
         clusters = trainer.predict(texts).clusters
 
-    Datasets are lists of texts, or have a column `text`, or are tokenised (`data.tokenize`); rows
-    are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
-    those of [`~transformers.Trainer`].
+    Datasets are lists of texts, or have a column `text`, or are tokenised (`texts.tokens.tokenize`);
+    rows are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments
+    are those of [`~transformers.Trainer`], in its order.
 
     Raises:
-        ValueError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
+        InputError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
             tokens, or one process was given several GPUs.
     """
 
@@ -95,50 +69,55 @@ class ClusteringTrainer(StartingTrainer):
 
     def __init__(
         self,
-        model: Any,
+        model: Any = None,
         args: ClusteringTrainingArguments | None = None,
+        data_collator: ClusteringCollator | None = None,
         train_dataset: Dataset | list[str] | None = None,
+        eval_dataset: Dataset | list[str] | dict[str, Dataset | list[str]] | None = None,
         processing_class: Any = None,
         **kwargs: Any,
     ) -> None:
         if processing_class is None:
-            raise ValueError(
-                "ClusteringTrainer needs the encoder's tokenizer: pass processing_class=tokenizer."
+            raise InputError(
+                "Expected the encoder's tokenizer, got none: pass processing_class=tokenizer."
             )
         args = ClusteringTrainingArguments("trainer_output") if args is None else args
         if args.n_gpu > 1:
-            raise ValueError(
-                f"Found {args.n_gpu} GPUs in one process, wanted is a process a GPU. Start with "
-                f"`accelerate launch --multi_gpu --num_processes {args.n_gpu}`, or choose one by "
+            raise InputError(
+                f"Expected one GPU per process, got {args.n_gpu} in one. Start with `accelerate "
+                f"launch --multi_gpu --num_processes {args.n_gpu}`, or choose one by "
                 "CUDA_VISIBLE_DEVICES."
             )
         limit_length(processing_class, None, model.config.backbone_config.max_position_embeddings)
-        kwargs.setdefault(
-            "data_collator", ClusteringCollator(processing_class, args.mlm_probability, args.seed)
+        if data_collator is None:
+            data_collator = ClusteringCollator(processing_class, args.mlm_probability, args.seed)
+        super().__init__(
+            model,
+            args,
+            data_collator,
+            _prepare(train_dataset, processing_class),
+            _prepare(eval_dataset, processing_class),
+            processing_class,
+            **kwargs,
         )
-        kwargs["train_dataset"] = train_dataset
-        for name in ("train_dataset", "eval_dataset"):
-            if kwargs.get(name) is not None:
-                kwargs[name] = prepare_dataset(kwargs[name], processing_class)
-        super().__init__(model, args, processing_class=processing_class, **kwargs)
         use_readable_log(self)
-        self.model_accepts_loss_kwargs = (
-            True  # the Trainer then counts the masked tokens of an update
-        )
-        self.targets = None  # (num_documents, num_clusters), the p table
-        self.clusters = None  # (num_documents,), at the last refresh
-        self.prior = None  # (num_clusters,)
-        self.fused = None  # (num_documents, hidden_size + num_components), what the teacher sees
-        self.guard = None  # keeps the weights to end with
-        self._documents_in_update = None
+        self.model_accepts_loss_kwargs = True  # so the Trainer counts an update's masked tokens
+        self.clustering: ClusteringState | None = None  # once the clusters have started
+        self.keywords: list[list[str]] | None = None  # of each cluster, once it has a name
+        self.card: dict[str, Any] = {}  # what else the model card is to say
+        self.inference = Inference(self.model, self.args, self.accelerator, self.data_collator)
+        self._training_pass: tuple[tuple, np.ndarray] | None = None
+        self._documents_in_update: torch.Tensor | None = None
         self._updates_to_log = 0
-        self._loss_parts = {}  # sums since the last log line
+        self._loss_parts: dict[str, torch.Tensor] = {}  # sums since the last log line
         self.refresh_targets = RefreshTargets(self)
         self.add_callback(self.refresh_targets)
 
-    # Start and refresh
+    # Start, refresh and end
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> TrainOutput:
+    def train(
+        self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any
+    ) -> TrainOutput:
         """Make the start, unless a checkpoint or the model brings one, and train.
 
         Args:
@@ -147,144 +126,103 @@ class ClusteringTrainer(StartingTrainer):
 
         Returns:
             `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the
-            head's warm-up.
+            head's warm-up, and `cluster_score`: of the clusters that training ends with.
 
         Raises:
-            ValueError: There is no whole checkpoint to resume from, or it belongs to other
+            InputError: There is no whole checkpoint to resume from, or it belongs to other
                 documents.
         """
         started = time.perf_counter()
+        self._training_pass = None
         if resume_from_checkpoint is True:
             resume_from_checkpoint = find_last_checkpoint(self.args.output_dir)
         if resume_from_checkpoint:
-            self._load_clustering_state(resume_from_checkpoint)
+            self._load_clustering(resume_from_checkpoint)
         else:
-            self._make_start()
-            if self.model.config.mlm_head_is_fresh and self.args.mlm_head_warmup_epochs > 0:
-                warm_up_mlm_head(
-                    self.model,
-                    self.args,
-                    self.data_collator,
-                    self.train_dataset,
-                    self.processing_class,
-                )
-        self.model.config.mlm_head_is_fresh = False
+            self.initialize_clusters()
+            self._warm_up_head()
         start_runtime = time.perf_counter() - started
-        output = super().train(resume_from_checkpoint=resume_from_checkpoint or None, **kwargs)
+        output = super().train(resume_from_checkpoint or None, *args, **kwargs)
         output.metrics["start_runtime"] = round(start_runtime, 4)
-        if self.guard.judged_step != self.state.global_step:
-            self.refresh()
-        if self.args.keep_best and self.guard.kept_step != self.state.global_step:
-            self.clusters = self.guard.restore(self.model)
-            self.embeddings = None
-        self.embeddings = (
-            self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
-        )
-        self.note_distances(self.embeddings)
-        if self.confidence is not None and self.confidence > 0:
-            self._bound_confidence(self.confidence.item())
-        output.metrics["cluster_score"] = (
-            self.guard.kept_score if self.args.keep_best else self.guard.judged_score
-        )
+        output.metrics["cluster_score"] = self._end()
         return output
 
-    def _bound_confidence(self, agreed: float) -> None:
-        """Have q no surer in the mean than the repeats of the start agree; just as sure where q is
-        still the start's.
+    def initialize_clusters(self) -> None:
+        """Find where the clusters start, give the model centroids and alpha, and make the target.
 
-        Repeats share what the start has wrong, so they tell how sure a cluster is at most. The
-        start's own mean q is what alpha was fitted to, whatever the documents.
+        `train` does it. Alone it makes a model that sorts texts without any training.
         """
-        is_start = self.args.keep_best and self.guard.kept_step == 0
-        if is_start or self.assign(self.embeddings).max(dim=1).values.mean() > agreed:
-            self._fit_alpha(self.embeddings, confidence=agreed)
-
-    def _make_start(self) -> None:
-        q, fused, score = self.start()
-        num_clusters = self.model.config.num_clusters
-        self.fused = torch.from_numpy(fused) if self.args.lexical_teacher else None
-        self.prior = (
-            cluster_shares(self.start_clusters, num_clusters)
-            if self.args.size_prior == "start"
-            else None
-        )
-        self._set_targets(q, self.start_clusters)
-        self.guard = Guard(score, self.clusters, num_clusters)
-        self.guard.judge(self.model, self.clusters, step=0)
+        lexical, embeddings = self._lexical_view(), self._encode_training_set()
+        views = Views(embeddings, lexical)
+        self.clustering, q = initialize(self.model, self.args, self.inference, views)
+        set_targets(self.clustering, q, self.clustering.start_clusters, self.args)
+        self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
+        self._name_clusters()
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the
         share that moved.
         """
-        before, self.embeddings = self.clusters, self.encode(self.train_dataset)
-        q = self.assign(self.embeddings)
-        if self.args.keep_best and self._revive_emptied(q.argmax(dim=1)):
-            q = self.assign(self.embeddings)
+        state, embeddings = self.clustering, self._encode_training_set()
+        before, q = state.clusters, self.inference.assign(embeddings)
+        revives = self.args.keep_best
+        if revives and revive_emptied(self.model, embeddings, before, q.argmax(dim=1)):
+            q = self.inference.assign(embeddings)
         mean_probability = q.max(dim=1).values.mean().item()
-        self._set_targets(q, q.argmax(dim=1))
-        score = self.guard.judge(self.model, self.clusters, self.state.global_step)
-        sizes, changed = (
-            torch.bincount(self.clusters, minlength=q.shape[1]),
-            changed_fraction(before, self.clusters),
-        )
-        self.log(
-            {
-                "changed": changed,
-                "mean_probability": mean_probability,
-                "smallest_cluster": sizes.min().item(),
-                "largest_cluster": sizes.max().item(),
-                "cluster_score": score,
-            }
-            | {f"cluster_size_{cluster}": size for cluster, size in enumerate(sizes.tolist())}
-        )
-        return changed
+        set_targets(state, q, q.argmax(dim=1), self.args)
+        score = state.guard.judge(self.model, state.clusters, self.state.global_step)
+        line = describe_refresh(before, state.clusters, state.num_clusters)
+        self.log(line | {"mean_probability": mean_probability, "cluster_score": score})
+        return line["changed"]
 
-    @torch.no_grad()
-    def _revive_emptied(self, clusters: torch.Tensor) -> bool:
-        """Put centroids that have lost all documents back among those they had at the last refresh;
-        whether any had.
+    def _end(self) -> float:
+        """Take the weights that training ends with, and finish what hangs on them; their score."""
+        state, guard = self.clustering, self.clustering.guard
+        if guard.judged_step != self.state.global_step:
+            self.refresh()
+        if self.args.keep_best and guard.kept_step != self.state.global_step:
+            state.clusters = guard.restore(self.model)
+        embeddings = self._encode_training_set()
+        self.inference.note_distances(embeddings)
+        is_start = self.args.keep_best and guard.kept_step == 0
+        bound_confidence(self.model, self.args, self.inference, embeddings, state, is_start)
+        self._name_clusters()
+        return guard.kept_score if self.args.keep_best else guard.judged_score
 
-        Among many clusters there are tiny ones, which a neighbour takes over in a few steps.
-        """
-        num_clusters = self.model.config.num_clusters
-        emptied = emptied_clusters(self.clusters, clusters, num_clusters)
-        if len(emptied):
-            means = cluster_means(self.embeddings, self.clusters.numpy(), num_clusters)
-            self.model.cluster_head.centroids[emptied] = torch.from_numpy(means).to(
-                self.args.device
-            )[emptied]
-            logger.info(
-                "Clusters that had lost all their documents and got them back: %d.", len(emptied)
-            )
-        return len(emptied) > 0
+    def _name_clusters(self) -> None:
+        """Name the clusters by their keywords, but for those that the user has named."""
+        if not self.is_world_process_zero():
+            return
+        texts = read_texts(self.train_dataset, self.processing_class)
+        clusters, config = self.clustering.clusters.numpy(), self.model.config
+        self.keywords = cluster_keywords(texts, clusters, config.num_clusters)
+        name_clusters(config, self.keywords, self.clustering.named_by_user.tolist())
 
-    def _set_targets(self, q: torch.Tensor, clusters: torch.Tensor) -> None:
-        """The p table, in the place of q or, where there is a teacher, of what it makes of
-        `clusters`.
-        """
-        self.clusters = q.argmax(dim=1)
-        if self.args.lexical_teacher:
-            taught = teach(
-                self.fused.numpy(), clusters.numpy(), q.shape[1], folder=self.args.output_dir
-            )
-            q = torch.from_numpy(taught)
-        self._keep_targets(target_distribution(q, self.prior, out=q))
+    def _encode_training_set(self) -> np.ndarray:
+        """Embeddings of the training set, made once for the weights of each step."""
+        guard = None if self.clustering is None else self.clustering.guard
+        weights = (self.state.global_step, guard is not None and guard.restored)
+        if self._training_pass is None or self._training_pass[0] != weights:
+            self._training_pass = weights, self.inference.encode(self.train_dataset)
+        return self._training_pass[1]
 
-    def _keep_targets(self, targets: torch.Tensor) -> None:
-        """Beside the model; on the CPU, or on disk, where they are large."""
-        self.targets = targets.to(self.args.device) if targets.nbytes <= MAX_IN_MEMORY else targets
+    def _lexical_view(self) -> np.ndarray:
+        """What the words of the training set say; nothing where it is not wanted."""
+        if not self.args.lexical_teacher and self.args.init == "kmeans":
+            return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
+        special = set(self.processing_class.all_special_ids)
+        documents, folder = self.train_dataset["input_ids"], self.args.output_dir
+        return lexical_view(documents, self.args.seed, special=special, folder=folder)
 
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
-        if self.args.train_sampling_strategy != "group_by_length":
-            return super()._get_train_sampler(train_dataset)
-        batch_size = (
-            self.args.train_batch_size
-            * self.args.gradient_accumulation_steps
-            * self.args.world_size
-        )
-        return EpochSeededSampler(
-            batch_size, document_lengths(train_dataset or self.train_dataset), self.args.seed
-        )
+    def _warm_up_head(self) -> None:
+        """Have a masked-LM head that the checkpoint came without learn alone first."""
+        config, args = self.model.config, self.args
+        if not (config.mlm_head_is_fresh and args.mlm_weight):
+            return
+        if args.mlm_head_warmup_epochs > 0:
+            collator, tokenizer = self.data_collator, self.processing_class
+            warm_up_mlm_head(self.model, args, collator, self.train_dataset, tokenizer)
+        config.mlm_head_is_fresh = False
 
     # Losses
 
@@ -294,7 +232,7 @@ class ClusteringTrainer(StartingTrainer):
         """Also count the documents of the update, over all of its micro-batches and processes."""
         batches, num_items_in_batch = super().get_batch_samples(epoch_iterator, num_batches, device)
         documents = torch.tensor(sum(len(batch["index"]) for batch in batches), device=device)
-        self._documents_in_update, self.embeddings = self.accelerator.gather(documents).sum(), None
+        self._documents_in_update = self.accelerator.gather(documents).sum()
         self._updates_to_log += 1
         return batches, num_items_in_batch
 
@@ -309,31 +247,39 @@ class ClusteringTrainer(StartingTrainer):
         loss.
 
         L_m is the sum over the micro-batch's masked tokens divided by those of the update, L_c the
-        sum over its documents divided by those of the update. Held-out documents (`evaluate`) have
-        no target: their loss is L_m.
+        sum over its documents divided by those of the update. A loss without a weight is not
+        computed. Held-out documents (`evaluate`) have no target: their loss is L_m.
         """
-        index = inputs.pop("index")
+        inputs, index = dict(inputs), inputs["index"]
+        del inputs["index"]
         if not model.training:
             outputs = model(**inputs)
             return (outputs.mlm_loss, outputs) if return_outputs else outputs.mlm_loss
-        num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(
-            min=1
-        )  # there may be no masked token at all
+        if not self.args.mlm_weight:
+            del inputs["labels"]
+        # There may be no masked token at all.
+        num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
-        num_processes = self.accelerator.num_processes  # which average their gradients
-        mlm_loss = outputs.mlm_loss * (
-            num_processes if self.args.average_tokens_across_devices else 1
-        )
-        p = self.targets[index.to(self.targets.device)].to(index.device)
-        divergence = F.kl_div(outputs.logits, p, reduction="sum")
-        clustering_loss = divergence / self._documents_in_update * num_processes
-        for name, part in (("mlm_loss", mlm_loss), ("clustering_loss", clustering_loss)):
-            self._loss_parts[name] = self._loss_parts.get(name, 0) + part.detach()
-        loss = self.args.mlm_weight * mlm_loss + self.args.clustering_weight * clustering_loss
+        num_processes, loss = self.accelerator.num_processes, 0.0  # they average their gradients
+        if self.args.mlm_weight:
+            mlm_loss = outputs.mlm_loss
+            mlm_loss *= num_processes if self.args.average_tokens_across_devices else 1
+            loss += self.args.mlm_weight * self._note("mlm_loss", mlm_loss)
+        if self.args.clustering_weight:
+            targets = self.clustering.targets
+            p = targets[index.to(targets.device)].to(index.device)
+            divergence = F.kl_div(outputs.logits, p, reduction="sum")
+            clustering_loss = divergence / self._documents_in_update * num_processes
+            loss += self.args.clustering_weight * self._note("clustering_loss", clustering_loss)
         return (loss, outputs) if return_outputs else loss
 
+    def _note(self, name: str, part: torch.Tensor) -> torch.Tensor:
+        """Add a part of the loss to what the next log line says of it."""
+        self._loss_parts[name] = self._loss_parts.get(name, 0) + part.detach()
+        return part
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add both parts of the loss, averaged over the same updates and processes, to every line
+        """Add the parts of the loss, averaged over the same updates and processes, to every line
         with a `loss`.
         """
         if "loss" in logs:
@@ -349,18 +295,56 @@ class ClusteringTrainer(StartingTrainer):
         if is_new:
             centroids = self.model.cluster_head.centroids
             for group in optimizer.param_groups:
-                group["params"] = [
-                    parameter for parameter in group["params"] if parameter is not centroids
-                ]
-            own = {
-                "params": [centroids],
-                "lr": self.args.centroid_learning_rate,
-                "weight_decay": 0.0,
-            }
+                group["params"] = [p for p in group["params"] if p is not centroids]
+            learning_rate = self.args.centroid_learning_rate
+            own = {"params": [centroids], "lr": learning_rate, "weight_decay": 0.0}
             optimizer.add_param_group(own)
         return optimizer
 
-    # What a checkpoint needs to go on
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        args = self.args
+        if args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        lengths = document_lengths(train_dataset or self.train_dataset)
+        return EpochSeededSampler(batch_size, lengths, args.seed)
+
+    # What a finished model says of documents
+
+    def predict(
+        self,
+        test_dataset: Dataset | IterableDataset | list[str] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "test",
+    ) -> ClusterPrediction:
+        """Cluster documents with the model as it stands.
+
+        Args:
+            test_dataset (`Dataset`, `IterableDataset` or `list[str]`, *optional*): Texts, a dataset
+                with a column `text`, or a tokenised one; it may be a stream. `None`: the training
+                set, right after `train()`, whose last pass over it is not made again.
+            ignore_keys (`list[str]`, *optional*): Of the base class; there is nothing to ignore.
+            metric_key_prefix (`str`, *optional*, defaults to `"test"`): Before the names of the
+                metrics, which tell how long it took.
+
+        Raises:
+            InputError: The model has no clusters yet, or there are no documents.
+        """
+        if not self.model.has_clusters:
+            raise InputError(
+                "The model has no clusters yet. Call train() first, or load a trained model."
+            )
+        started = time.time()
+        if test_dataset is None:
+            embeddings = self._encode_training_set()
+        else:
+            parts = prepare_parts(test_dataset, self.processing_class)
+            embeddings = np.concatenate([self.inference.encode(part) for part in parts])
+        q = self.inference.assign(embeddings).numpy()
+        metrics = speed_metrics(metric_key_prefix, started, num_samples=len(q))
+        return ClusterPrediction(q, None, metrics, embeddings)
+
+    # What a checkpoint needs to go on, and what the card says
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model; within a checkpoint, the state of the clustering too."""
@@ -368,20 +352,29 @@ class ClusteringTrainer(StartingTrainer):
         if is_checkpoint:  # one that stood here is not whole from now on
             Path(output_dir, TRAINER_STATE_NAME).unlink(missing_ok=True)
         super().save_model(output_dir, _internal_call=_internal_call)
-        if is_checkpoint and self.targets is not None:
-            state = {name: getattr(self, name) for name in STATE if getattr(self, name) is not None}
-            state["alpha"] = torch.tensor(self.model.config.alpha, dtype=torch.float64)
-            save_file(state, os.path.join(output_dir, STATE_NAME))
-            self.guard.save(os.path.join(output_dir, GUARD_NAME))
+        if is_checkpoint and self.clustering is not None:
+            self.clustering.save(output_dir)
 
-    def _load_clustering_state(self, checkpoint: str) -> None:
+    def card_facts(self) -> dict[str, Any]:
+        state = self.clustering
+        if state is None:
+            return {}
+        sizes = torch.bincount(state.clusters, minlength=state.num_clusters).tolist()
+        kept = self.args.init is None and state.repeats is None
+        return {"sizes": sizes, "keywords": self.keywords, "kept": kept}
+
+    def _load_clustering(self, checkpoint: str) -> None:
+        """Take the clusters of a checkpoint, whose number and names may be others than ours."""
         check_documents(checkpoint, len(self.train_dataset))
-        state = load_file(os.path.join(checkpoint, STATE_NAME))
-        self.model.config.alpha = state.pop("alpha").item()
-        self._keep_targets(state.pop("targets"))
-        for name, tensor in state.items():
-            setattr(self, name, tensor)
-        self.guard = Guard.load(os.path.join(checkpoint, GUARD_NAME))
+        saved, config = type(self.model.config).from_pretrained(checkpoint), self.model.config
+        if saved.num_clusters != config.num_clusters:
+            self.model.resize_clusters(saved.num_clusters)
+        for name in ("alpha", "id2label", "label2id", "mlm_head_is_fresh"):
+            setattr(config, name, getattr(saved, name))
+        self.clustering = state = ClusteringState.load(checkpoint)
+        state.guard.keeps_weights = self.args.keep_best
+        if state.targets is not None:
+            place_targets(state, state.targets, self.args.device)
 
     def _init_training_state(
         self, max_steps: int, num_update_steps_per_epoch: int, num_train_epochs: int, *args: Any
@@ -392,4 +385,12 @@ class ClusteringTrainer(StartingTrainer):
         has_ended = self.state.global_step >= max_steps or self.refresh_targets.had_ended(
             self.args, self.state
         )
-        return (num_train_epochs, 0) if has_ended else progress  # else it would take one step more
+        # It would take one step more.
+        return (num_train_epochs, 0) if has_ended else progress
+
+
+def _prepare(dataset: Any, tokenizer: Any) -> Any:
+    """Tokenised documents, of one dataset or of several by name."""
+    if isinstance(dataset, dict):
+        return {name: prepare_dataset(part, tokenizer) for name, part in dataset.items()}
+    return None if dataset is None else prepare_dataset(dataset, tokenizer)

@@ -63,10 +63,10 @@ class WatchClusters(TrainerCallback):
 
     def on_log(self, *args: Any, logs: dict[str, float], **kwargs: Any) -> None:
         if "changed" in logs:
-            self.watch(self.trainer.embeddings)
+            self.watch(self.trainer.predict().embeddings)
 
     def watch(self, embeddings: np.ndarray) -> None:
-        q = self.trainer.assign(embeddings).cpu().numpy()
+        q = self.trainer.inference.assign(embeddings).cpu().numpy()
         clusters, moved = (
             q.argmax(axis=1),
             np.linalg.norm(self.centroids() - self.start["centroids"], axis=1),

@@ -59,7 +59,9 @@ def run(
                 encoder, f"{path}:{num_clusters}", seed, None, f"{folder}/run", options
             )
             trainer.train()
-            scores = trainer.outlier_scores(trainer.predict(others + strangers).embeddings)
+            scores = trainer.inference.outlier_scores(
+                trainer.predict(others + strangers).embeddings
+            )
         is_foreign = np.arange(len(scores)) >= len(others)
         found[case] = {"auc": float(roc_auc_score(is_foreign, scores))}
         for threshold in THRESHOLDS:

@@ -121,7 +121,7 @@ class Contest:
         args = ClusteringTrainingArguments(output_dir, **QUIET)
         trainer = ClusteringTrainer(model, args, processing_class=self.tokenizer)
         started = time.perf_counter()
-        trainer.encode(tokenize(self.texts, self.tokenizer))
+        trainer.inference.encode(tokenize(self.texts, self.tokenizer))
         return self.rate(time.perf_counter() - started)
 
     def sentence_transformers(self, output_dir: str) -> float:

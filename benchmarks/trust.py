@@ -48,10 +48,10 @@ def run(
         before = trainer.predict()
     classes, clusters = documents.classes[documents.usable], after.clusters
     right = in_matched_class(classes, clusters)
-    stabilities = cluster_stability(clusters, trainer.repeats.cpu().numpy(), config.num_clusters)
+    stabilities = cluster_stability(clusters, trainer.clustering.repeats.numpy(), config.num_clusters)
     return {
         "accuracy": float(right.mean()),
-        "agreement": trainer.confidence.item(),
+        "agreement": trainer.clustering.agreement.item(),
         "alphas": alphas,
         "before": calibration(right, before),
         "after": calibration(right, after),

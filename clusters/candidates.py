@@ -1,17 +1,14 @@
-"""Where clusters start: candidates of different kinds, and the choice among them without gold
-classes.
+"""Ways to cluster that a start may choose from, each of a bias of its own.
 
 k-means on the embeddings fails where classes differ in size, and words carry what a small encoder
-misses. So a fused space, embeddings beside a lexical view, is clustered by two methods of opposite
-bias: annealed soft k-means, for clusters of like size, and over-clustering with average linkage,
-for any size. A score takes one of the two; where it is the first, splits and merges mend it.
+misses. So the fused space, embeddings beside words, is clustered by two methods of opposite bias:
+annealed soft k-means, for clusters of like size, and over-clustering with average linkage, for any
+size. Splits and merges mend what k-means of any kind cannot.
 
-Pure functions of arrays. They know no model, no tokenizer and no disk.
+Pure functions of arrays.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
@@ -20,23 +17,8 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
 
-from .quality import ClusterScore, evenness
 from .rows import batches, draw_sample
-from .spaces import cluster_means, few_kinds, fit_discriminants, fuse
-
-
-class Start(NamedTuple):
-    """A start of the clusters.
-
-    Args:
-        name (`str`): The method that made it.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
-        scores (`dict[str, float]`): `ClusterScore` of every candidate, by its method.
-    """
-
-    name: str
-    clusters: np.ndarray
-    scores: dict[str, float]
+from .spaces import Views, cluster_means, fit_discriminants
 
 
 def kmeans(
@@ -245,25 +227,25 @@ def consensus(
         runs (`np.ndarray` of shape `(num_documents, num_runs)`): Cluster of each document in each
             run.
         num_clusters (`int`): Number of clusters K.
-        max_parts (`int`, *optional*, defaults to 4000): Groups of documents that no run parts; the
-            rarest beyond these go with the nearest of the others.
+        max_parts (`int`, *optional*, defaults to 4000): Groups of documents that no run parts, or K
+            where that is more; the rarest beyond these go with the nearest of the others.
     """
     patterns, parts, counts = np.unique(runs, axis=0, return_inverse=True, return_counts=True)
     means = normalize(cluster_means(embeddings, parts.ravel(), len(patterns)))
-    common = np.argsort(-counts, kind="stable")[:max_parts]
+    common = np.argsort(-counts, kind="stable")[: max(max_parts, num_clusters)]
     distances = squareform(pdist(patterns[common], "hamming"))
     distances += 0.2 * (1 - means[common] @ means[common].T).clip(min=0)
-    joined = AgglomerativeClustering(
-        num_clusters, metric="precomputed", linkage="average"
-    ).fit_predict(distances)
+    linkage = AgglomerativeClustering(
+        min(num_clusters, len(common)), metric="precomputed", linkage="average"
+    )
+    joined = linkage.fit_predict(distances)
     clusters = joined[(means @ means[common].T).argmax(axis=1)]
     clusters[common] = joined
     return clusters[parts.ravel()]
 
 
 def anneal_and_refine(
-    embeddings: np.ndarray,
-    lexical: np.ndarray,
+    views: Views,
     num_clusters: int,
     seed: int,
     score: Callable[[np.ndarray], float],
@@ -273,69 +255,17 @@ def anneal_and_refine(
     """The best of several annealed k-means runs in the fused space, refined, `(num_documents,)`.
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
+        views (`Views`): The documents.
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of the k-means++ starts.
         score (`Callable`): What makes one run better, of clusters.
         num_restarts (`int`, *optional*, defaults to 10): Runs.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    fused, runs = fuse(embeddings, lexical), []
+    runs = []
     for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
-        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart).fit(fused)
-        annealed = anneal(fused, means.labels_, num_clusters)
-        runs.append(annealed if len(np.unique(annealed)) == num_clusters else means.labels_)
-    return refine(fuse(embeddings, lexical, 1.0), max(runs, key=score), num_clusters)
-
-
-def even_score(score: ClusterScore, num_clusters: int) -> Callable[[np.ndarray], float]:
-    """The score of clusters plus the evenness of their sizes: what makes clusters of like size
-    good.
-    """
-    return lambda clusters: score(clusters) + evenness(clusters, num_clusters)
-
-
-def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03) -> bool:
-    """Whether the scores of the two kinds of clusters speak for those of any size.
-
-    They must cut what the others lack to the perfect score of 2 by the share `margin`: near-ties
-    were mostly corpora of equal classes.
-    """
-    return 2 - over_clustered < (1 - margin) * (2 - annealed)
-
-
-def find_start(
-    embeddings: np.ndarray,
-    lexical: np.ndarray,
-    num_clusters: int,
-    seed: int,
-    score: ClusterScore,
-    progress: bool = False,
-) -> Start:
-    """The better start of two kinds of clusters: of any size where that is clearly better, else of
-    like size.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
-        num_clusters (`int`): Number of clusters K. Where there are fewer distinct documents, the
-            rest stay empty.
-        seed (`int`): Seed of all that is random.
-        score (`ClusterScore`): What makes one better, in the fused space.
-        progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
-    """
-    fused = fuse(embeddings, lexical)
-    kinds = few_kinds(fused, num_clusters)
-    if kinds is not None:
-        return Start("identical documents", kinds, {"identical documents": score(kinds)})
-
-    even = even_score(score, num_clusters)
-    annealed = anneal_and_refine(embeddings, lexical, num_clusters, seed, even, progress=progress)
-    over_clustered = over_cluster(fused, num_clusters, seed)
-    scores = {"annealed": score(annealed), "over-clustered": score(over_clustered)}
-    if prefer_any_size(*scores.values()):
-        return Start("over-clustered", over_clustered.astype(np.int64), scores)
-    polish = partial(refine, fuse(embeddings, lexical, 1.0), num_clusters=num_clusters)
-    clusters = split_and_merge(fused, annealed, num_clusters, seed, even, polish)
-    return Start("annealed", clusters.astype(np.int64), scores)
+        means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart)
+        begun = means.fit(views.fused).labels_
+        annealed = anneal(views.fused, begun, num_clusters)
+        runs.append(annealed if len(np.unique(annealed)) == num_clusters else begun)
+    return refine(views.for_discriminants, max(runs, key=score), num_clusters)

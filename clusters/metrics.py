@@ -2,9 +2,11 @@
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
+from sklearn.preprocessing import normalize
 
+from .quality import silhouettes
 from .rows import draw_sample
 
 
@@ -110,13 +112,9 @@ def internal_scores(
     sizes = np.bincount(clusters, minlength=num_clusters)
     sample = draw_sample(len(clusters), seed, sample_size)
     defined = 2 <= len(np.unique(clusters[sample])) < len(sample)
-    silhouette = (
-        silhouette_score(embeddings[sample], clusters[sample], metric="cosine")
-        if defined
-        else float("nan")
-    )
+    values = silhouettes(normalize(embeddings[sample]), clusters[sample])
     return {
-        "silhouette": float(silhouette),
+        "silhouette": float(values.mean()) if defined else float("nan"),
         "smallest_cluster": int(sizes.min()),
         "largest_cluster": int(sizes.max()),
     }

@@ -1,10 +1,8 @@
-"""How many clusters a corpus holds, where nobody says: starts for many K, scored without gold
-classes.
+"""How many clusters a corpus holds, where nobody says: starts for many K, scored without classes.
 
-For each K of a grid two candidates are made as `start.find_start` makes them, at a fraction of the
-cost: annealed and refined k-means, one run of it, and a cut of average-linkage trees over many
-small clusters, which are grown once. Pure functions of arrays. They know no model, no tokenizer and
-no disk.
+Each K of a grid gets a start as `start.find_start` makes it, at a fraction of the cost: annealed
+and refined k-means, one run of it, and a cut of average-linkage trees over many small clusters,
+which are grown once. Pure functions of arrays.
 """
 
 from typing import NamedTuple
@@ -15,10 +13,10 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
-from .candidates import anneal_and_refine, prefer_any_size
 from .quality import ClusterScore
 from .rows import draw_sample
-from .spaces import fuse
+from .spaces import Views
+from .start import Recipe, find_start
 
 
 class NumClustersEstimate(NamedTuple):
@@ -60,7 +58,7 @@ class Trees:
             size = min(2 * size, most)
 
     def cut(self, num_clusters: int) -> list[np.ndarray]:
-        """Clusters `(num_documents,)` from each tree that suits."""
+        """Clusters `(num_documents,)` from each tree that suits; there may be none."""
         suited = [
             tree
             for size, tree in self.trees.items()
@@ -70,8 +68,7 @@ class Trees:
 
 
 def estimate_num_clusters(
-    embeddings: np.ndarray,
-    lexical: np.ndarray,
+    views: Views,
     seed: int,
     min_clusters: int,
     max_clusters: int,
@@ -86,38 +83,33 @@ def estimate_num_clusters(
     then more carefully what lies about the best of it.
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        lexical (`np.ndarray` of shape `(num_documents, num_components)`): Lexical view.
+        views (`Views`): The documents.
         seed (`int`): Seed of all that is random.
         min_clusters, max_clusters (`int`): Smallest and largest K to try, none above a fifth of the
             distinct documents.
         price (`float`, *optional*, defaults to 0.02): What e times as many clusters must gain.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
-    sample = draw_sample(len(embeddings), seed)
-    embeddings, lexical = embeddings[sample], lexical[sample]
-    fused = fuse(embeddings, lexical)
-    score = ClusterScore(np.arange(len(sample)), fused)
-    max_clusters = max(min_clusters, min(max_clusters, len(np.unique(fused, axis=0)) // 5))
-    trees = Trees(fused, max_clusters, seed)
+    views = views.take(draw_sample(len(views.embeddings), seed))
+    score = ClusterScore(np.arange(len(views.embeddings)), views.fused)
+    max_clusters = max(min_clusters, min(max_clusters, len(np.unique(views.fused, axis=0)) // 5))
+    trees = Trees(views.fused, max_clusters, seed)
     scores: dict[int, float] = {}
 
+    def cut_best(fused: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
+        return max(trees.cut(num_clusters), key=score, default=None)
+
     def try_all(numbers: list[int], num_restarts: int) -> int:
+        recipe = Recipe(num_restarts, num_moves=0, likes_even=False, over_cluster=cut_best)
         for k in tqdm(numbers, desc="Finding the number of clusters", disable=not progress):
-            annealed = score(anneal_and_refine(embeddings, lexical, k, seed, score, num_restarts))
-            over_clustered = max(map(score, trees.cut(k)), default=-np.inf)
-            best = over_clustered if prefer_any_size(annealed, over_clustered) else annealed
-            scores[k] = best - price * float(np.log(k))
+            start = find_start(views, k, seed, score, recipe)
+            scores[k] = start.scores[start.name] - price * float(np.log(k))
         return max(sorted(scores), key=scores.__getitem__)
 
     steps = int(np.ceil(np.log(max_clusters / min_clusters) / np.log(1.2))) + 1
     grid = sorted({int(round(k)) for k in np.geomspace(min_clusters, max_clusters, steps)})
     place = grid.index(try_all(grid, num_restarts=1))
-    around = (
-        np.linspace(grid[max(place - 2, 0)], grid[min(place + 2, len(grid) - 1)], 12)
-        .round()
-        .astype(int)
-        .tolist()
-    )
+    lowest, highest = grid[max(place - 2, 0)], grid[min(place + 2, len(grid) - 1)]
+    around = np.linspace(lowest, highest, 12).round().astype(int).tolist()
     best = try_all(sorted(set(around)), num_restarts=3)
     return NumClustersEstimate(best, dict(sorted(scores.items())))

@@ -1,6 +1,9 @@
 """How good clusters are without gold classes: what chooses the start, and guards the training."""
 
+from functools import cached_property
+
 import numpy as np
+from scipy.sparse import csr_matrix
 from scipy.stats import entropy
 from sklearn.neighbors import kneighbors_graph
 
@@ -53,11 +56,14 @@ class ClusterScore:
     """
 
     def __init__(self, sample: np.ndarray, embeddings: np.ndarray, num_neighbors: int = 10) -> None:
-        self.sample, self.embeddings = sample, embeddings
-        graph = kneighbors_graph(
-            self.embeddings, min(num_neighbors, len(sample) - 1), metric="cosine"
-        )
-        self.graph = graph + graph.T
+        self.sample, self.embeddings, self.num_neighbors = sample, embeddings, num_neighbors
+
+    @cached_property
+    def graph(self) -> csr_matrix:
+        """Of nearest neighbours, both ways, `(sample_size, sample_size)`."""
+        num_neighbors = min(self.num_neighbors, len(self.sample) - 1)
+        graph = kneighbors_graph(self.embeddings, num_neighbors, metric="cosine")
+        return graph + graph.T
 
     def __call__(self, clusters: np.ndarray) -> float:
         """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.

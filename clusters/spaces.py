@@ -1,9 +1,9 @@
-"""The spaces in which texts are seen: embeddings beside words, and the directions that part
-clusters.
-"""
+"""The spaces in which texts are seen: embeddings beside words, and what parts clusters."""
 
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import compress, pairwise
 
 import numpy as np
@@ -97,6 +97,34 @@ def fuse(
             np.hstack([normalize(embeddings[part]), lexical_weight * lexical[part]])
         )
     return fused
+
+
+@dataclass(frozen=True)
+class Views:
+    """Documents seen in two ways.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        lexical (`np.ndarray` of shape `(num_documents, num_components)`): What their words say
+            (`lexical_view`).
+    """
+
+    embeddings: np.ndarray
+    lexical: np.ndarray
+
+    @cached_property
+    def fused(self) -> np.ndarray:
+        """Both beside each other as distances want it (`fuse`)."""
+        return fuse(self.embeddings, self.lexical)
+
+    @cached_property
+    def for_discriminants(self) -> np.ndarray:
+        """Both beside each other as discriminants want it: words weigh as much as embeddings."""
+        return fuse(self.embeddings, self.lexical, 1.0)
+
+    def take(self, rows: np.ndarray) -> "Views":
+        """The views of some of the documents."""
+        return Views(self.embeddings[rows], self.lexical[rows])
 
 
 def few_kinds(fused: np.ndarray, num_clusters: int) -> np.ndarray | None:

@@ -1,7 +1,6 @@
-"""Mathematics of the clustering: the kernel's width, the sharpened target, and how far an
-assignment has moved.
+"""What training pulls to: the kernel's width, the teacher, the sharpened target, and who has moved.
 
-Pure functions of arrays. They know no tokenizer. The soft assignment q itself stands in
+Pure functions of arrays. The soft assignment q itself stands in
 `modeling_bert_cluster.soft_assignment`, since it is published with the model.
 """
 
@@ -16,14 +15,18 @@ from .rows import batches, draw_sample, empty_rows
 from .spaces import cluster_means, fit_discriminants
 
 
+MIN_ALPHA, MAX_ALPHA = 0.01, 10_000.0
+
+
 def calibrate_alpha(
     embeddings: torch.Tensor, centroids: torch.Tensor, kernel: str, confidence: float = 0.7
 ) -> float:
     """Degrees of freedom at which the mean over the documents of the largest q is `confidence`.
 
     As t-SNE fixes its kernel's perplexity: at a given alpha, q may be uniform for one encoder and
-    all but hard for the next. Where no alpha from 0.01 to 10,000 reaches it, as mostly with
-    `"divide"` on embeddings of unit length, it is the one that comes nearest.
+    all but hard for the next. With `"multiply"` that mean grows with alpha; with `"divide"` it may
+    fall, or rise and fall. Where no alpha from 0.01 to 10,000 reaches the confidence, it is the one
+    that comes nearest.
 
     Args:
         embeddings (`torch.Tensor` of shape `(num_documents, hidden_size)`): Document embeddings z.
@@ -31,20 +34,29 @@ def calibrate_alpha(
         kernel (`str`): `"multiply"` or `"divide"`, as in `soft_assignment`.
         confidence (`float`, *optional*, defaults to 0.7): The mean to reach, in (1 / num_clusters,
             1).
+
+    Example:
+        >>> z, r = torch.tensor([[0.0]]), torch.tensor([[0.1], [1.0]])
+        >>> alpha = calibrate_alpha(z, r, "multiply", confidence=0.8)
+        >>> round(soft_assignment(z, r, alpha, "multiply").exp().max().item(), 4)
+        0.8
     """
 
-    def surplus(log_alpha: float) -> float:  # grows with alpha
+    def surplus(log_alpha: float) -> float:
         q = soft_assignment(embeddings, centroids, float(np.exp(log_alpha)), kernel).exp()
         return q.max(dim=1).values.mean().item() - confidence
 
-    lowest, highest = np.log(0.01), np.log(10_000)
-    if surplus(lowest) >= 0:
-        return 0.01
-    return (
-        float(np.exp(brentq(surplus, lowest, highest, xtol=1e-5)))
-        if surplus(highest) > 0
-        else 10_000.0
-    )
+    lowest, highest = np.log(MIN_ALPHA), np.log(MAX_ALPHA)
+    if surplus(lowest) < 0 < surplus(highest):
+        return float(np.exp(brentq(surplus, lowest, highest, xtol=1e-5)))
+    grid = np.linspace(lowest, highest, 57)  # a quarter of a unit apart
+    values = np.array([surplus(log_alpha) for log_alpha in grid])
+    crossed = np.flatnonzero(values[:-1] * values[1:] < 0)
+    if len(crossed):
+        before = crossed[0]
+        return float(np.exp(brentq(surplus, grid[before], grid[before + 1], xtol=1e-5)))
+    nearest = int(np.abs(values).argmin())
+    return float(np.clip(np.exp(grid[nearest]), MIN_ALPHA, MAX_ALPHA))
 
 
 def teach(
@@ -154,18 +166,21 @@ def target_distribution(
             itself will do.
 
     Returns:
-        `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1.
+        `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1. A document all of
+        whose clusters have a prior of 0 keeps its q.
 
     Example:
         >>> target_distribution(torch.tensor([[0.8, 0.2], [0.4, 0.6]]))  # f = 1.2, 0.8; 0.64/1.2 : 0.04/0.8 = 32 : 3
         tensor([[0.9143, 0.0857],
                 [0.2286, 0.7714]])
     """
-    factor = (1.0 if prior is None else prior) / q.sum(dim=0)
+    frequency = q.sum(dim=0).clamp(min=torch.finfo(q.dtype).tiny)  # 0 where a kernel is very sharp
+    factor = (1.0 if prior is None else prior) / frequency
     p = torch.empty_like(q) if out is None else out
     for part in batches(len(q)):
         weight = q[part].square() * factor
-        p[part] = weight / weight.sum(dim=1, keepdim=True)
+        total = weight.sum(dim=1, keepdim=True)
+        p[part] = torch.where(total > 0, weight / total, q[part])
     return p
 
 

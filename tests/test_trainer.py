@@ -2,6 +2,8 @@
 prediction.
 """
 
+import inspect
+import json
 import shutil
 from pathlib import Path
 
@@ -10,17 +12,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 from datasets import Dataset
-from transformers import BertTokenizer
+from safetensors.torch import load_file
+from transformers import BertTokenizer, Trainer
 
 from bert_clustering.clusters.metrics import clustering_accuracy
 from bert_clustering.clusters.stability import agreement
 from bert_clustering.clusters.targets import target_distribution
+from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.texts.tokens import tokenize
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
+from bert_clustering.training.batches import ClusteringCollator
 from bert_clustering.training.checkpoints import find_last_checkpoint
 from bert_clustering.training.warmup import warm_up_mlm_head
-from helpers import build_trainer
+from helpers import TOPICS, build_trainer
 
 
 @pytest.fixture
@@ -51,8 +56,11 @@ def test_loss_of_an_update_by_hand(make_trainer, corpus):
         clustering_weight=2.0,
         logging_steps=1,
     )
-    trainer._make_start()
-    p = target_distribution(trainer.assign(trainer.encode(trainer.train_dataset)), trainer.prior)
+    trainer.initialize_clusters()
+    p = target_distribution(
+        trainer.inference.assign(trainer.inference.encode(trainer.train_dataset)),
+        trainer.clustering.prior,
+    )
     batch = trainer.data_collator(list(trainer.train_dataset))
     labels = batch.pop("labels")
     batch.pop("index")
@@ -105,19 +113,21 @@ def test_accumulation_gives_the_update_of_the_big_batch(
 
 def test_every_parameter_moves_and_p_carries_no_gradient(make_trainer):
     trainer = make_trainer(num_train_epochs=1, keep_best=False)
-    trainer._make_start()
+    trainer.initialize_clusters()
     before = parameters(trainer)  # centroids included, after the start
     trainer.train()
     for name, parameter in parameters(trainer).items():
         assert not torch.equal(before[name], parameter), f"{name} has not moved"
-    assert trainer.targets.shape == (91, 3) and not trainer.targets.requires_grad
+    assert (
+        trainer.clustering.targets.shape == (91, 3) and not trainer.clustering.targets.requires_grad
+    )
 
 
 def test_topics_are_found(make_trainer, corpus):
     texts, classes = corpus
     trainer = make_trainer(num_train_epochs=5, learning_rate=1e-3)
     trainer.train()
-    start = clustering_accuracy(classes, trainer.start_clusters.numpy())
+    start = clustering_accuracy(classes, trainer.clustering.start_clusters.numpy())
     final = clustering_accuracy(classes, trainer.predict(texts).clusters)
     assert final > 0.9 and final >= start
 
@@ -140,7 +150,10 @@ def test_a_collapse_is_noticed_and_undone(make_trainer, caplog):
     sizes = torch.bincount(
         torch.from_numpy(trainer.predict(trainer.train_dataset).clusters), minlength=3
     )
-    assert sizes.tolist() == torch.bincount(trainer.guard.first_clusters, minlength=3).tolist()
+    assert (
+        sizes.tolist()
+        == torch.bincount(trainer.clustering.guard.first_clusters, minlength=3).tolist()
+    )
     assert trainer.state.global_step == 6 and "collapsed" in caplog.text  # after the first epoch
     ruined = make_trainer(keep_best=False, **ruin)
     ruined.train()
@@ -152,71 +165,74 @@ def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(
     make_trainer, keep_best, caplog
 ):
     trainer = make_trainer(keep_best=keep_best)
-    trainer._make_start()
-    before = torch.bincount(trainer.clusters, minlength=3)
+    trainer.initialize_clusters()
+    before = torch.bincount(trainer.clustering.clusters, minlength=3)
     with torch.no_grad():
         trainer.model.cluster_head.centroids[1] = 1e3
     with caplog.at_level("INFO"):
         trainer.refresh()
-    after = torch.bincount(trainer.clusters, minlength=3)
+    after = torch.bincount(trainer.clustering.clusters, minlength=3)
     assert (
         before[1] > 0
         and (after[1] > 0) == keep_best
         and ("and got them back: 1" in caplog.text) == keep_best
     )
-    assert trainer.guard.collapsed != keep_best
+    assert trainer.clustering.guard.collapsed != keep_best
 
 
 def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     trainer = make_trainer()
     assert trainer.model.config.alpha is None
     with caplog.at_level("INFO"):
-        trainer._make_start()
+        trainer.initialize_clusters()
     assert (
         "annealed 1." in caplog.text
         and "over-clustered 1." in caplog.text
         and "alpha" in caplog.text
     )
-    q = trainer.assign(trainer.encode(trainer.train_dataset))
+    q = trainer.inference.assign(trainer.inference.encode(trainer.train_dataset))
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
 
 
 @pytest.mark.parametrize("every, undone", [(10, True), (3, False), (91, False)])
 def test_the_finished_model_is_no_surer_than_the_repeats(make_trainer, every, undone):
     trainer = make_trainer(num_train_epochs=1)
-    trainer._make_start()
-    trainer.repeats = trainer.start_clusters.cpu().repeat(4, 1)
-    trainer.repeats[:, ::every] = (
-        trainer.repeats[:, ::every] + 1
+    trainer.initialize_clusters()
+    trainer.clustering.repeats = trainer.clustering.start_clusters.cpu().repeat(4, 1)
+    trainer.clustering.repeats[:, ::every] = (
+        trainer.clustering.repeats[:, ::every] + 1
     ) % 3  # some of the documents go elsewhere
-    trainer._make_start = lambda: None
-    trainer.confidence = torch.tensor(
-        [agreement(trainer.start_clusters.numpy(), trainer.repeats.numpy())]
+    trainer.initialize_clusters = lambda: None
+    trainer.clustering.agreement = torch.tensor(
+        [agreement(trainer.clustering.start_clusters.numpy(), trainer.clustering.repeats.numpy())]
     )
-    assert trainer.confidence.item() == pytest.approx(1 - 1 / every, abs=0.02)
+    assert trainer.clustering.agreement.item() == pytest.approx(1 - 1 / every, abs=0.02)
     if undone:
-        trainer.guard.best_score = 2.0  # that no later state comes near
+        trainer.clustering.guard.best_score = 2.0  # that no later state comes near
     before = trainer.model.config.alpha
     trainer.train()
-    assert (trainer.guard.kept_step == 0) == undone
+    assert (trainer.clustering.guard.kept_step == 0) == undone
     mean_probability = trainer.predict().probabilities.mean()
     if every == 91:  # what was learnt is less sure, and stays
         assert (
             trainer.model.config.alpha == before
-            and 0.68 < mean_probability < trainer.confidence - 0.01
+            and 0.68 < mean_probability < trainer.clustering.agreement - 0.01
         )
     else:
-        assert mean_probability == pytest.approx(trainer.confidence.item(), abs=0.01)
+        assert mean_probability == pytest.approx(trainer.clustering.agreement.item(), abs=0.01)
 
 
 def test_the_teacher_makes_the_target(make_trainer):
     """It sees the start's own clusters, which the model's q is still unsure of."""
     taught, alone = make_trainer(), make_trainer(lexical_teacher=False)
     for trainer in (taught, alone):
-        trainer._make_start()
-    assert torch.equal(taught.targets.argmax(dim=1), taught.start_clusters)
-    assert taught.targets.max(dim=1).values.mean() > alone.targets.max(dim=1).values.mean()
-    assert alone.fused is None
+        trainer.initialize_clusters()
+    assert torch.equal(taught.clustering.targets.argmax(dim=1), taught.clustering.start_clusters)
+    assert (
+        taught.clustering.targets.max(dim=1).values.mean()
+        > alone.clustering.targets.max(dim=1).values.mean()
+    )
+    assert alone.clustering.fused is None
 
 
 def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path):
@@ -224,7 +240,7 @@ def test_an_alpha_that_was_asked_for_is_kept(make_trainer, encoder_dir, tmp_path
     model.save_pretrained(tmp_path / "model")
     trainer = make_trainer(name=tmp_path / "model", num_train_epochs=1)
     trainer.train()
-    assert trainer.repeats is not None and trainer.confidence is None
+    assert trainer.clustering.repeats is not None and trainer.clustering.agreement is None
     assert trainer.model.config.alpha == 4
 
 
@@ -316,12 +332,12 @@ def test_centroids_have_a_learning_rate_of_their_own(make_trainer):
 
 def test_size_prior_keeps_the_start_sizes_or_pulls_to_equal_ones(make_trainer):
     kept = make_trainer(size_prior="start", lexical_teacher=False)
-    kept._make_start()
-    assert kept.prior.sum() == pytest.approx(1)
+    kept.initialize_clusters()
+    assert kept.clustering.prior.sum() == pytest.approx(1)
     even = make_trainer(size_prior="uniform", lexical_teacher=False)
-    even._make_start()
-    assert even.prior is None
-    spread = [trainer.targets.sum(dim=0).std().item() for trainer in (kept, even)]
+    even.initialize_clusters()
+    assert even.clustering.prior is None
+    spread = [trainer.clustering.targets.sum(dim=0).std().item() for trainer in (kept, even)]
     assert spread[0] > spread[1]
 
 
@@ -335,6 +351,7 @@ def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume
         "save_total_limit": None,
     }
     arguments |= {"target_update": "4" if resume_at == 10 else "epoch", "logging_steps": 1}
+    arguments["kmeans_baseline"] = True
     whole = make_trainer(**arguments)
     whole.train()
     for checkpoint in Path(whole.args.output_dir).glob("checkpoint-*"):
@@ -346,7 +363,8 @@ def test_resumed_run_equals_the_uninterrupted_one(make_trainer, tmp_path, resume
     for name, parameter in parameters(whole).items():
         assert torch.equal(parameter, parameters(resumed)[name]), name
     for name in ("targets", "clusters", "start_clusters", "kmeans_clusters", "prior"):
-        assert torch.equal(getattr(whole, name), getattr(resumed, name)), name
+        one, two = getattr(whole.clustering, name), getattr(resumed.clustering, name)
+        assert torch.equal(one, two), name
     for name in ("loss", "mlm_loss", "clustering_loss", "changed"):
         assert logged(resumed, name) == logged(whole, name), name
 
@@ -378,12 +396,12 @@ def test_a_collapse_is_remembered_by_its_checkpoint(make_trainer):
     make_trainer(**ruin).train()
     resumed = make_trainer(**ruin)
     resumed.train(resume_from_checkpoint=True)
-    assert resumed.state.global_step == 6 and resumed.guard.kept_step == 0
-    assert torch.equal(resumed.clusters, resumed.guard.first_clusters)
+    assert resumed.state.global_step == 6 and resumed.clustering.guard.kept_step == 0
+    assert torch.equal(resumed.clustering.clusters, resumed.clustering.guard.first_clusters)
 
 
 def test_a_checkpoint_that_is_written_over_is_not_whole_before_its_end(make_trainer, monkeypatch):
-    def fail(path: str) -> None:
+    def fail(state, folder: str) -> None:
         raise OSError("No space left on device")
 
     arguments = {"num_train_epochs": 2, "save_strategy": "epoch", "save_total_limit": None}
@@ -391,7 +409,7 @@ def test_a_checkpoint_that_is_written_over_is_not_whole_before_its_end(make_trai
     trainer.train()
     first = Path(trainer.args.output_dir, "checkpoint-6")
     resumed = make_trainer(**arguments)
-    monkeypatch.setattr("bert_clustering.training.guard.Guard.save", lambda self, path: fail(path))
+    monkeypatch.setattr("bert_clustering.training.state.ClusteringState.save", fail)
     with pytest.raises(OSError, match="No space left"):
         resumed.train(resume_from_checkpoint=str(first))
     assert find_last_checkpoint(trainer.args.output_dir) == str(first)
@@ -418,7 +436,7 @@ def test_tokenizer_without_a_limit_gets_the_encoders(corpus, tokenizer, encoder_
     )
     with pytest.raises(ValueError, match="no clusters yet"):
         trainer.predict(["moon"])
-    trainer._make_start()
+    trainer.initialize_clusters()
     assert trainer.predict(["moon " * 100]).predictions.shape == (1, 2)
 
 
@@ -429,14 +447,14 @@ def test_a_model_with_clusters_keeps_them_unless_told_to_start_anew(make_trainer
     centroids = first.model.cluster_head.centroids.detach()
     for init, kept in ((None, True), ("auto", False), ("kmeans", False)):
         trainer = make_trainer(name=tmp_path / "model", init=init)
-        trainer._make_start()
+        trainer.initialize_clusters()
         assert torch.equal(trainer.model.cluster_head.centroids.detach(), centroids) == kept
 
 
 def test_predict_keeps_the_order_and_takes_texts_and_datasets(make_trainer, corpus, tokenizer):
     texts = corpus[0]
     trainer = make_trainer(per_device_eval_batch_size=7)
-    trainer._make_start()
+    trainer.initialize_clusters()
     prediction = trainer.predict(texts)
     assert prediction.predictions.shape == (91, 3) and prediction.embeddings.shape == (91, 40)
     np.testing.assert_allclose(prediction.predictions.sum(axis=1), 1, atol=1e-5)
@@ -456,11 +474,9 @@ def test_predict_keeps_the_order_and_takes_texts_and_datasets(make_trainer, corp
 
 
 def test_predict_takes_a_stream_in_parts(make_trainer, corpus, monkeypatch):
-    monkeypatch.setattr(
-        "bert_clustering.training.inference.STREAMED", 40
-    )  # 91 documents in three parts
+    monkeypatch.setattr("bert_clustering.texts.tokens.STREAMED", 40)  # 91 documents in three parts
     trainer = make_trainer()
-    trainer._make_start()
+    trainer.initialize_clusters()
     stream = Dataset.from_dict({"text": corpus[0]}).to_iterable_dataset()
     streamed, whole = trainer.predict(stream), trainer.predict(corpus[0])
     np.testing.assert_allclose(streamed.predictions, whole.predictions, atol=1e-5)
@@ -510,13 +526,17 @@ def test_workers_do_not_change_the_result(make_trainer):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"init": "random"}, "init='random'"),
-        ({"size_prior": "equal"}, "size_prior='equal'"),
-        ({"target_update": "0"}, "target_update='0'"),
-        ({"target_update": "often"}, "target_update='often'"),
-        ({"mlm_probability": 1.5}, "mlm_probability=1.5"),
-        ({"mlm_weight": -1}, "must not be negative"),
-        ({"mlm_weight": 0, "clustering_weight": 0}, "must not be negative"),
+        ({"init": "random"}, "init: expected 'auto' or 'kmeans', got 'random'"),
+        ({"size_prior": "equal"}, "size_prior: expected 'start' or 'uniform', got 'equal'"),
+        ({"target_update": "0"}, "target_update: expected 'epoch' or .* above 0, got '0'"),
+        ({"target_update": "often"}, "target_update: expected .*, got 'often'"),
+        ({"mlm_probability": 1.5}, "mlm_probability: expected a share between 0 and 1, got 1.5"),
+        ({"mlm_probability": 0}, "mlm_probability: expected a share between 0 and 1, got 0"),
+        ({"mlm_weight": -1}, "mlm_weight: expected 0 or more, got -1"),
+        ({"clustering_weight": -0.1}, "clustering_weight: expected 0 or more, got -0.1"),
+        ({"mlm_weight": 0, "clustering_weight": 0}, "expected more than 0 where mlm_weight is 0"),
+        ({"min_clusters": 1}, "min_clusters: expected 2 or more, got 1"),
+        ({"min_clusters": 9, "max_clusters": 8}, "expected min_clusters=9 or more, got 8"),
     ],
 )
 def test_arguments_refuse_nonsense(arguments, message, tmp_path):
@@ -525,9 +545,170 @@ def test_arguments_refuse_nonsense(arguments, message, tmp_path):
 
 
 def test_what_is_no_dataset_is_refused(make_trainer, tokenizer, encoder_dir):
-    with pytest.raises(ValueError, match="columns \\['title'\\].*wanted are texts"):
+    message = r"Expected texts.*got a dataset with the columns \['title'\]"
+    with pytest.raises(InputError, match=message):
         make_trainer(texts=Dataset.from_dict({"title": ["a"]}))
     with pytest.raises(ValueError, match="pass processing_class=tokenizer"):
         ClusteringTrainer(BertForClustering.from_pretrained(encoder_dir, num_clusters=3))
     with pytest.raises(ValueError, match="no checkpoint to resume from in"):
         make_trainer().train(resume_from_checkpoint=True)
+
+
+# What a user may expect of any `Trainer`
+
+
+def test_signatures_are_those_of_the_base_class():
+    for name in ("__init__", "train", "evaluate", "predict", "save_model", "log", "compute_loss"):
+        ours = inspect.signature(getattr(ClusteringTrainer, name)).parameters
+        base = inspect.signature(getattr(Trainer, name)).parameters
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = [key for key, parameter in ours.items() if parameter.kind not in variadic]
+        assert named == list(base)[: len(named)], name
+        assert len(named) == len(base) or ours["kwargs"].kind == variadic[1], name
+
+
+def test_the_third_argument_is_the_collator(corpus, tokenizer, encoder_dir, tmp_path):
+    model = BertForClustering.from_pretrained(encoder_dir, num_clusters=3)
+    args = ClusteringTrainingArguments(str(tmp_path), use_cpu=True, disable_tqdm=True)
+    collator = ClusteringCollator(tokenizer, 0.5)
+    trainer = ClusteringTrainer(model, args, collator, corpus[0], corpus[0][:7], tokenizer)
+    assert trainer.data_collator is collator
+    assert len(trainer.train_dataset) == 91 and len(trainer.eval_dataset) == 7
+
+
+def test_predict_takes_what_the_base_class_takes(make_trainer, corpus):
+    trainer = make_trainer()
+    trainer.initialize_clusters()
+    prediction = trainer.predict(corpus[0][:9], ignore_keys=["hidden"], metric_key_prefix="new")
+    assert set(prediction.metrics) >= {"new_runtime", "new_samples_per_second"}
+    predictions, label_ids, metrics = prediction[:3]
+    assert predictions.shape == (9, 3) and label_ids is None and metrics == prediction.metrics
+
+
+def test_several_held_out_datasets_are_evaluated_by_name(make_trainer, corpus):
+    texts = corpus[0]
+    trainer = make_trainer(eval_dataset={"odd": texts[1::2], "even": texts[::2]})
+    metrics = trainer.evaluate()
+    assert np.isfinite([metrics["eval_odd_loss"], metrics["eval_even_loss"]]).all()
+    assert metrics["eval_odd_loss"] != metrics["eval_even_loss"]
+
+
+@pytest.mark.parametrize("weight", ["mlm_weight", "clustering_weight"])
+def test_a_loss_without_a_weight_is_not_computed(weight, make_trainer, headless_dir, monkeypatch):
+    calls = {"mlm_weight": 0, "clustering_weight": 0}
+    encode_and_predict, kl_div = BertForClustering._encode_and_predict, F.kl_div
+
+    def counting(name, function):
+        def call(*args, **kwargs):
+            calls[name] += 1
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(
+        BertForClustering, "_encode_and_predict", counting("mlm_weight", encode_and_predict)
+    )
+    monkeypatch.setattr(F, "kl_div", counting("clustering_weight", kl_div))
+    trainer = make_trainer(name=headless_dir, num_train_epochs=1, logging_steps=1, **{weight: 0})
+    trainer.train()
+    other = {"mlm_weight": "clustering_weight", "clustering_weight": "mlm_weight"}[weight]
+    assert calls[weight] == 0 < calls[other]
+    part = weight.replace("weight", "loss")
+    assert not logged(trainer, part) and np.isfinite(logged(trainer, "loss")).all()
+    assert trainer.model.config.mlm_head_is_fresh == (weight == "mlm_weight")
+    assert (trainer.clustering.targets is None) == (weight == "clustering_weight")
+
+
+def test_weights_that_nobody_wants_back_are_not_kept(make_trainer, tmp_path):
+    trainer = make_trainer(num_train_epochs=1, keep_best=False, save_strategy="epoch")
+    trainer.train()
+    assert trainer.clustering.guard.kept_weights == {}
+    (state,) = (tmp_path / "run").glob("checkpoint-*/clustering_state.safetensors")
+    assert not any(name.startswith("guard.weights.") for name in load_file(state))
+    assert not list((tmp_path / "run").glob("checkpoint-*/guard*"))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_each_epoch_masks_other_tokens_and_a_resumed_run_the_same(workers, make_trainer):
+    """With batches that are the same in every epoch, and with workers that outlive one."""
+    masked = {}
+
+    compute_loss = ClusteringTrainer.compute_loss
+
+    def watched(self, model, inputs, *args, **kwargs):
+        masked[self.state.global_step] = inputs["labels"].clone()
+        return compute_loss(self, model, inputs, *args, **kwargs)
+
+    options = {"num_train_epochs": 2, "train_sampling_strategy": "sequential"}
+    options |= {"dataloader_num_workers": workers, "save_strategy": "epoch"}
+    options |= {"dataloader_persistent_workers": workers > 0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClusteringTrainer, "compute_loss", watched)
+        trainer = make_trainer(save_total_limit=None, **options)
+        trainer.train()
+        first, second = masked[0], masked[6]
+        assert first.shape == second.shape and not torch.equal(first, second)
+        checkpoint = Path(trainer.args.output_dir, "checkpoint-6")
+        masked.clear()
+        make_trainer(**options).train(resume_from_checkpoint=str(checkpoint))
+    assert torch.equal(masked[6], second)
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_a_sharp_kernel_and_a_cluster_that_stays_empty(encoder_dir, tokenizer, tmp_path):
+    """Without a teacher a whole column of q is 0."""
+    model = BertForClustering.from_pretrained(encoder_dir, num_clusters=3, alpha=100)
+    args = ClusteringTrainingArguments(
+        str(tmp_path), lexical_teacher=False, logging_steps=1, use_cpu=True, disable_tqdm=True
+    )
+    texts = ["ripe apple juice", "solar rocket launch"] * 20
+    trainer = ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer)
+    trainer.train()
+    assert torch.isfinite(trainer.clustering.targets).all()
+    assert np.isfinite(logged(trainer, "clustering_loss")).all()
+    assert min(logged(trainer, "loss")) > 0
+
+
+def test_a_number_of_clusters_that_was_found_is_resumed(make_trainer, tmp_path):
+    """The model that resumes is made with another number than the checkpoint's."""
+    options = {"num_train_epochs": 2, "save_strategy": "epoch", "save_total_limit": None}
+    options |= {"max_clusters": 6, "init": "auto"}
+    whole = make_trainer(num_clusters=9, **options)
+    whole.train()
+    found = whole.model.config.num_clusters
+    assert found <= 6
+    resumed = make_trainer(num_clusters=9, **options)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-6"))
+    assert resumed.model.config.num_clusters == found
+    for name, parameter in parameters(whole).items():
+        assert torch.equal(parameter, parameters(resumed)[name]), name
+    assert resumed.model.config.id2label == whole.model.config.id2label
+
+
+def test_clusters_are_named_where_they_are_made(make_trainer, tmp_path):
+    """Before the first checkpoint, and again at the end, but for a name that a user gave."""
+    trainer = make_trainer(num_train_epochs=2, save_strategy="epoch", save_total_limit=None)
+    trainer.train()
+    labels = trainer.model.config.id2label
+    words = set(sum(TOPICS.values(), []))
+    assert all(set(label.split(", ")) & words for label in labels.values())
+    config = json.loads((tmp_path / "run" / "checkpoint-6" / "config.json").read_text())
+    assert not any(label.startswith("LABEL_") for label in config["id2label"].values())
+    assert trainer.keywords is not None and len(trainer.keywords) == 3
+
+    trainer.model.config.id2label = {**labels, 1: "mine"}
+    trainer.save_model(tmp_path / "named")
+    again = make_trainer(name=tmp_path / "named", num_train_epochs=1)
+    again.train()
+    assert again.model.config.id2label[1] == "mine"
+    anew = make_trainer(name=tmp_path / "named", num_train_epochs=1, init="auto")
+    anew.train()
+    assert "mine" not in anew.model.config.id2label.values()
+
+
+def test_tokenised_texts_are_named_by_what_their_tokens_say(make_trainer, corpus, tokenizer):
+    tokenised = tokenize(corpus[0], tokenizer).remove_columns("text")
+    trainer, other = make_trainer(texts=tokenised), make_trainer()
+    for one in (trainer, other):
+        one.initialize_clusters()
+    assert trainer.model.config.id2label == other.model.config.id2label

@@ -1,12 +1,14 @@
 """The arguments of a run: which model, which texts, and how clusters are learnt."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
 from ..configuration_bert_cluster import BertClusterConfig
+from ..errors import InputError
 
 
 @dataclass
@@ -15,7 +17,8 @@ class ModelArguments:
 
     model_name_or_path: str = field(
         metadata={
-            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one of our models."
+            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one "
+            "of our models."
         }
     )
     model_revision: str = field(
@@ -31,21 +34,22 @@ class ModelArguments:
     num_clusters: str | None = field(
         default=None,
         metadata={
-            "help": "Number of clusters, at least 2; `auto` finds it (--min_clusters, --max_clusters). Unset: as many "
-            "as the model has."
+            "help": "Number of clusters, at least 2; `auto` finds it (--min_clusters, "
+            "--max_clusters). Unset: as many as the model has."
         },
     )
     alpha: str | None = field(
         default=None,
         metadata={
-            "help": "Degrees of freedom of the Student-t kernel; `auto` fits them to the embeddings at the start. "
-            "Unset: the model's own, else `auto`."
+            "help": "Degrees of freedom of the Student-t kernel; `auto` fits them to the "
+            "embeddings at the start. Unset: the model's own, else `auto`."
         },
     )
     kernel: str | None = field(
         default=None,
         metadata={
-            "help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else `multiply`."
+            "help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else "
+            "`multiply`."
         },
     )
     normalize_embeddings: bool | None = field(
@@ -54,19 +58,14 @@ class ModelArguments:
     )
 
     def __post_init__(self) -> None:
-        for name, convert, wanted in (
-            ("num_clusters", int, "a whole number"),
-            ("alpha", float, "a number"),
-        ):
-            value = getattr(self, name)
-            try:
-                setattr(self, name, value if value in (None, "auto") else convert(value))
-            except ValueError:
-                raise ValueError(f"--{name} {value}: wanted is {wanted} or auto.") from None
+        self.num_clusters = _parse("num_clusters", self.num_clusters, int, "a whole number")
+        self.alpha = _parse("alpha", self.alpha, float, "a number")
         try:
             BertClusterConfig(**self.cluster_arguments)
         except StrictDataclassError as error:
-            raise ValueError(str(error.__cause__)) from None
+            raise InputError(str(error.__cause__)) from None
+        except ValueError as error:
+            raise InputError(str(error)) from None
 
     @property
     def hub_arguments(self) -> dict[str, str | None]:
@@ -78,18 +77,21 @@ class ModelArguments:
 
         `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer.
         """
-        values = {
-            name: getattr(self, name)
-            for name in ("num_clusters", "alpha", "kernel", "normalize_embeddings")
-        }
-        given = {
-            name: None if value == "auto" else value
-            for name, value in values.items()
-            if value is not None
-        }
-        return {
-            name: value for name, value in given.items() if value is not None or name == "alpha"
-        }
+        names = ("num_clusters", "alpha", "kernel", "normalize_embeddings")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        if given.get("num_clusters") == "auto":
+            del given["num_clusters"]
+        if given.get("alpha") == "auto":
+            given["alpha"] = None
+        return given
+
+
+def _parse(name: str, value: Any, convert: type, expected: str) -> Any:
+    """A number, `auto`, or `None` where nothing was said."""
+    try:
+        return value if value in (None, "auto") else convert(value)
+    except ValueError:
+        raise InputError(f"--{name}: expected {expected} or auto, got '{value}'.") from None
 
 
 @dataclass
@@ -130,7 +132,7 @@ class DataArguments:
     max_seq_length: int | None = field(
         default=None,
         metadata={
-            "help": "Tokens a document, the rest is cut. Unset: the model's own, 128 at most."
+            "help": "Tokens per document, the rest is cut. Unset: the model's own, 128 at most."
         },
     )
     max_train_samples: int | None = field(
@@ -146,9 +148,9 @@ class DataArguments:
     outlier_threshold: float | None = field(
         default=None,
         metadata={
-            "help": "Give cluster -1 in the CSV files to documents that lie farther from all centroids than the "
-            "training documents, by so many of their robust standard deviations; try 2, and 3 for "
-            "new texts."
+            "help": "Give cluster -1 in the CSV files to documents that lie farther from all "
+            "centroids than the training documents, by so many of their robust standard "
+            "deviations; try 2, and 3 for new texts."
         },
     )
     card_examples: bool = field(
@@ -162,15 +164,15 @@ class ClusteringTrainingArguments(TrainingArguments):
     """`TrainingArguments` plus how clusters are learnt.
 
     Other defaults than `TrainingArguments`: batches of 64, one epoch at 1e-4 without decay of the
-    rate, documents of like length in one batch, a checkpoint an epoch of which the last is kept, a
+    rate, documents of like length in one batch, one checkpoint per epoch of which the last is kept, a
     log line every 10 steps.
     """
 
     per_device_train_batch_size: int = field(
-        default=64, metadata={"help": "Documents a process and step."}
+        default=64, metadata={"help": "Documents per process and step."}
     )
     per_device_eval_batch_size: int = field(
-        default=64, metadata={"help": "Documents a process in clean passes."}
+        default=64, metadata={"help": "Documents per process in clean passes."}
     )
     learning_rate: float = field(
         default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."}
@@ -194,23 +196,23 @@ class ClusteringTrainingArguments(TrainingArguments):
     do_report: bool = field(
         default=False,
         metadata={
-            "help": "Make the files in results/ anew, without training, from those that a run left in the folder "
-            "--model_name_or_path. Other runs make them anyway. Without --output_dir, they take "
-            "the place of the old."
+            "help": "Make the files in results/ anew, without training, from those that a run "
+            "left in the folder --model_name_or_path. Other runs make them anyway. Without "
+            "--output_dir, they take the place of the old."
         },
     )
     merge: list[str] | None = field(
         default=None,
         metadata={
-            "help": "With --do_report: numbers of clusters to make one, as in `3,7`; several groups with spaces "
-            "between. The model goes to --output_dir."
+            "help": "With --do_report: numbers of clusters to make one, as in `3,7`; several "
+            "groups with spaces between. The model goes to --output_dir."
         },
     )
     resume_from_checkpoint: str | None = field(
         default=None,
         metadata={
-            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last whole one in "
-            "--output_dir, or from the beginning where there is none yet.",
+            "help": "Checkpoint folder to go on from; without a value, or with `true`, the last "
+            "whole one in --output_dir, or from the beginning where there is none yet.",
             "nargs": "?",
             "const": "true",
         },
@@ -218,9 +220,9 @@ class ClusteringTrainingArguments(TrainingArguments):
     init: str | None = field(
         default=None,
         metadata={
-            "help": "How the clusters start: `auto`, the better of two kinds in the space of embeddings and words, or "
-            "`kmeans` on the embeddings. Unset: a model that has clusters keeps them, another "
-            "one starts by `auto`; named: it starts anew in any case."
+            "help": "How the clusters start: `auto`, the better of two kinds in the space of "
+            "embeddings and words, or `kmeans` on the embeddings. Unset: a model that has "
+            "clusters keeps them, another one starts by `auto`; named: it starts anew in any case."
         },
     )
     min_clusters: int = field(
@@ -229,20 +231,29 @@ class ClusteringTrainingArguments(TrainingArguments):
     max_clusters: int | None = field(
         default=None,
         metadata={
-            "help": "Find the number of clusters, up to this one. Unset: it is the model's; with --num_clusters auto: "
-            "200."
+            "help": "Find the number of clusters, up to this one. Unset: it is the model's; with "
+            "--num_clusters auto: 200."
+        },
+    )
+    kmeans_baseline: bool = field(
+        default=False,
+        metadata={
+            "help": "Also cluster by plain k-means before training, to compare with. "
+            "run_clustering.py sets it where there are gold classes."
         },
     )
     lexical_teacher: bool = field(
         default=True,
         metadata={
-            "help": "The target p comes from embeddings and words together, not from the model's own q."
+            "help": "The target p comes from embeddings and words together, not from the model's "
+            "own q."
         },
     )
     size_prior: str = field(
         default="start",
         metadata={
-            "help": "Cluster sizes the target pulls to: `start`, those training starts from, or `uniform`."
+            "help": "Cluster sizes the target pulls to: `start`, those training starts from, or "
+            "`uniform`."
         },
     )
     target_update: str = field(
@@ -259,7 +270,8 @@ class ClusteringTrainingArguments(TrainingArguments):
     mlm_head_warmup_epochs: float = field(
         default=1.0,
         metadata={
-            "help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came without one."
+            "help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came "
+            "without one."
         },
     )
     mlm_head_warmup_learning_rate: float = field(
@@ -271,14 +283,15 @@ class ClusteringTrainingArguments(TrainingArguments):
     keep_best: bool = field(
         default=True,
         metadata={
-            "help": "End with the last weights whose clusters score about as well as the best, without gold "
-            "classes; a collapse ends training and is undone."
+            "help": "End with the last weights whose clusters score about as well as the best, "
+            "without gold classes; a collapse ends training and is undone."
         },
     )
     stop_tolerance: float = field(
         default=0.001,
         metadata={
-            "help": "Training stops once fewer than this share of the documents changed cluster in a refresh."
+            "help": "Training stops once fewer than this share of the documents changed cluster "
+            "in a refresh."
         },
     )
 
@@ -286,44 +299,51 @@ class ClusteringTrainingArguments(TrainingArguments):
         if self.do_report and self.output_dir is None:
             self.output_dir = ""  # which is then the folder reported on
         super().__post_init__()
-        self.remove_unused_columns = (
-            False  # the collator takes the columns it needs, `index` among them
-        )
+        self.remove_unused_columns = False  # the collator takes what it needs, `index` among it
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
         self.target_update = str(self.target_update)
         if str(self.resume_from_checkpoint).lower() in ("true", "false"):
             self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
-        for name, choices in (
-            ("init", (None, "auto", "kmeans")),
-            ("size_prior", ("start", "uniform")),
-        ):
-            if getattr(self, name) not in choices:
-                wanted = ", ".join(repr(choice) for choice in choices if choice)
-                raise ValueError(f"{name}={getattr(self, name)!r}: wanted is one of {wanted}.")
-        if self.target_update != "epoch" and not (
-            self.target_update.isdigit() and int(self.target_update) > 0
-        ):
-            raise ValueError(
-                f"target_update={self.target_update!r}: wanted is 'epoch' or a number of steps "
-                "above 0."
-            )
-        if self.min_clusters < 2 or (
-            self.max_clusters is not None and self.max_clusters < self.min_clusters
-        ):
-            raise ValueError(
-                f"min_clusters={self.min_clusters}, max_clusters={self.max_clusters}: wanted is 2 "
-                "or more, and the second not below the first."
-            )
-        if not 0 < self.mlm_probability < 1:
-            raise ValueError(
-                f"mlm_probability={self.mlm_probability}: wanted is a share between 0 and 1."
-            )
-        if (
-            self.clustering_weight < 0
-            or self.mlm_weight < 0
-            or self.clustering_weight + self.mlm_weight == 0
-        ):
-            raise ValueError("clustering_weight and mlm_weight must not be negative, nor both 0.")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise `InputError` where a value of ours cannot be used."""
+
+        def expect(holds: bool, name: str, expected: str) -> None:
+            if not holds:
+                raise InputError(f"{name}: expected {expected}, got {getattr(self, name)!r}.")
+
+        steps = self.target_update
+        expect(self.init in (None, "auto", "kmeans"), "init", "'auto' or 'kmeans'")
+        expect(self.size_prior in ("start", "uniform"), "size_prior", "'start' or 'uniform'")
+        expect(
+            steps == "epoch" or (steps.isdigit() and int(steps) > 0),
+            "target_update",
+            "'epoch' or a number of steps above 0",
+        )
+        expect(self.min_clusters >= 2, "min_clusters", "2 or more")
+        expect(
+            self.max_clusters is None or self.max_clusters >= self.min_clusters,
+            "max_clusters",
+            f"min_clusters={self.min_clusters} or more",
+        )
+        expect(0 < self.mlm_probability < 1, "mlm_probability", "a share between 0 and 1")
+        expect(self.mlm_weight >= 0, "mlm_weight", "0 or more")
+        expect(self.clustering_weight >= 0, "clustering_weight", "0 or more")
+        expect(
+            self.mlm_weight + self.clustering_weight > 0,
+            "clustering_weight",
+            "more than 0 where mlm_weight is 0",
+        )
+
+    @property
+    def is_main_process(self) -> bool:
+        return self.process_index == 0
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether this process shows bars."""
+        return self.should_log and not self.disable_tqdm
 
     @property
     def reports_alone(self) -> bool:

@@ -1,6 +1,4 @@
-"""What happens between steps: targets computed anew, and an end where nothing moves or clusters
-collapse.
-"""
+"""What happens between steps: new targets, new masks, and an end where nothing moves any more."""
 
 import logging
 from typing import Any
@@ -15,12 +13,13 @@ logger = logging.getLogger(__name__)
 
 class RefreshTargets(TrainerCallback):
     """Computes the target anew at every epoch or every few steps, logs it, and stops training when
-    nothing moves.
+    nothing moves. Each epoch masks other tokens.
     """
 
     def __init__(self, trainer: Any) -> None:
         self.trainer = trainer
-        self.every = 0
+        self.steps_per_epoch = 0
+        self.steps_per_refresh = 0
 
     def on_train_begin(
         self,
@@ -29,8 +28,19 @@ class RefreshTargets(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        steps_an_epoch = -(-len(kwargs["train_dataloader"]) // args.gradient_accumulation_steps)
-        self.every = steps_an_epoch if args.target_update == "epoch" else int(args.target_update)
+        batches = len(kwargs["train_dataloader"])
+        self.steps_per_epoch = -(-batches // args.gradient_accumulation_steps)
+        by_epoch = args.target_update == "epoch"
+        self.steps_per_refresh = self.steps_per_epoch if by_epoch else int(args.target_update)
+
+    def on_epoch_begin(
+        self,
+        args: ClusteringTrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        self.trainer.data_collator.set_epoch(state.global_step // self.steps_per_epoch)
 
     def on_step_end(
         self,
@@ -39,7 +49,7 @@ class RefreshTargets(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        if state.global_step % self.every:
+        if state.global_step % self.steps_per_refresh:
             return
         should_log = control.should_log
         changed = self.trainer.refresh()
@@ -50,7 +60,7 @@ class RefreshTargets(TrainerCallback):
         """Whether the training ends with a refresh in which such a share of the documents changed
         cluster.
         """
-        if args.keep_best and self.trainer.guard.collapsed:
+        if args.keep_best and self.trainer.clustering.guard.collapsed:
             return True
         if changed < args.stop_tolerance:
             logger.info(

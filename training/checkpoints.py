@@ -10,13 +10,13 @@ from pathlib import Path
 from safetensors import safe_open
 from transformers.trainer import TRAINER_STATE_NAME
 
+from ..errors import InputError
 from ..publishing.push import hub_files
 from .arguments import ClusteringTrainingArguments
+from .state import STATE_NAME
 
 
 logger = logging.getLogger(__name__)
-
-STATE_NAME = "clustering_state.safetensors"
 
 
 def is_whole(checkpoint: str | Path) -> bool:
@@ -46,11 +46,11 @@ def find_last_checkpoint(output_dir: str | Path) -> str:
     """The last whole checkpoint.
 
     Raises:
-        ValueError: There is none.
+        InputError: There is none.
     """
     checkpoints = whole_checkpoints(output_dir)
     if not checkpoints:
-        raise ValueError(f"There is no checkpoint to resume from in '{output_dir}'.")
+        raise InputError(f"There is no checkpoint to resume from in '{output_dir}'.")
     return str(checkpoints[-1])
 
 
@@ -61,14 +61,14 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
     that the command that resumes is the same at any time.
 
     Raises:
-        ValueError: The checkpoint that was named is not whole, or the training would overwrite what
+        InputError: The checkpoint that was named is not whole, or the training would overwrite what
             is not its own.
     """
     if not args.do_train:
         return None
     output, named = Path(args.output_dir), args.resume_from_checkpoint
     if isinstance(named, str) and not is_whole(named):
-        raise ValueError(
+        raise InputError(
             f"'{named}' is no whole checkpoint: its {TRAINER_STATE_NAME} is missing or cut off. "
             "Pass --resume_from_checkpoint without a folder to go on from the last whole one in "
             "--output_dir."
@@ -84,7 +84,7 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
         in_the_way += [path.name for path in sorted(output.glob("checkpoint-*"))]
     if in_the_way:
         remedy = "." if named else ", or pass --resume_from_checkpoint to go on with the run in it."
-        raise ValueError(
+        raise InputError(
             f"--output_dir '{output}' already holds a model or other files that a training writes "
             f"({', '.join(in_the_way[:3])}{', ...' if in_the_way[3:] else ''}). Choose another "
             f"folder{remedy}"
@@ -98,38 +98,38 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
 
 
 def check_documents(checkpoint: str | None, num_documents: int) -> None:
-    """Raise `ValueError` unless this trainer has written the checkpoint, if there is one, for so
+    """Raise `InputError` unless this trainer has written the checkpoint, if there is one, for so
     many documents.
     """
     if checkpoint is None:
         return
     path = os.path.join(checkpoint, STATE_NAME)
     if not os.path.isfile(path):
-        raise ValueError(
+        raise InputError(
             f"'{checkpoint}' holds no {STATE_NAME}: it is no checkpoint of this trainer."
         )
     with safe_open(path, "pt") as state:
         (found,) = state.get_slice("clusters").get_shape()
     if found != num_documents:
-        raise ValueError(
+        raise InputError(
             f"'{checkpoint}' was written for {found} documents, there are now {num_documents}. "
             "Resume with the same texts."
         )
 
 
 def check_writable(output_dir: str | Path) -> None:
-    """Raise `ValueError` where results could not be written to the folder, which need not exist
+    """Raise `InputError` where results could not be written to the folder, which need not exist
     yet.
     """
     results = Path(output_dir, "results").absolute()
     nearest = next(path for path in (results, *results.parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise ValueError(
+        raise InputError(
             f"--output_dir '{output_dir}' cannot be made: '{nearest}' is no folder. Choose another "
             "one."
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ValueError(
+        raise InputError(
             f"--output_dir '{output_dir}': nothing may be written to '{nearest}'. Choose another "
             "one."
         )

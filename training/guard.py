@@ -1,11 +1,8 @@
-"""Never worse than the start: weights whose clusters are as good as any are kept, and a collapse is
-noticed.
-"""
+"""Never worse than the start: the weights of the best clusters are kept, a collapse is noticed."""
 
 import logging
 
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from ..clusters.quality import ClusterScore
@@ -13,6 +10,8 @@ from ..clusters.targets import has_collapsed
 
 
 logger = logging.getLogger(__name__)
+
+WEIGHTS = "weights."  # before the names of the kept weights, in a saved guard
 
 
 class Guard:
@@ -28,6 +27,8 @@ class Guard:
         first_clusters (`torch.LongTensor` of shape `(num_documents,)`): Clusters before the first
             step.
         num_clusters (`int`): Number of clusters K.
+        keeps_weights (`bool`, *optional*, defaults to `True`): Whether to keep weights at all, or
+            to judge alone.
         tolerance (`float`, *optional*, defaults to 0.02): How far below the best score that of a
             later state may lie which is kept instead.
     """
@@ -37,11 +38,13 @@ class Guard:
         score: ClusterScore,
         first_clusters: torch.Tensor,
         num_clusters: int,
+        keeps_weights: bool = True,
         tolerance: float = 0.02,
     ) -> None:
         self.score = score
         self.first_clusters = first_clusters
         self.num_clusters = num_clusters
+        self.keeps_weights = keeps_weights
         self.tolerance = tolerance
         self.collapsed = False
         self.judged_step = 0
@@ -51,6 +54,7 @@ class Guard:
         self.kept_score = -float("inf")
         self.kept_clusters = first_clusters
         self.kept_weights: dict[str, torch.Tensor] = {}
+        self.restored = False
 
     def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
         """Score the clusters `(num_documents,)` of a step; keep the model's weights if none were
@@ -63,9 +67,10 @@ class Guard:
                 "The clusters have collapsed: one is empty, or one has swallowed half of the "
                 "others."
             )
-        elif self.judged_score >= self.best_score - self.tolerance:
+        elif self.keeps_weights and self.judged_score >= self.best_score - self.tolerance:
             self.best_score = max(self.judged_score, self.best_score)
-            self.kept_step, self.kept_score, self.kept_clusters = step, self.judged_score, clusters
+            self.kept_step, self.kept_score = step, self.judged_score
+            self.kept_clusters = clusters
             self.kept_weights = {
                 name: weight.detach().cpu().clone() for name, weight in model.named_parameters()
             }
@@ -79,43 +84,40 @@ class Guard:
         )
         for name, weight in model.named_parameters():
             weight.copy_(self.kept_weights[name])
+        self.restored = True
         return self.kept_clusters
 
-    def save(self, path: str) -> None:
-        """Write all it knows to a safetensors file."""
-        state = {
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All it knows, none of it shared with anything else."""
+        return {
             "sample": torch.from_numpy(self.score.sample),
             "embeddings": torch.from_numpy(self.score.embeddings),
-            "first_clusters": self.first_clusters.cpu(),
+            "first_clusters": self.first_clusters.cpu().clone(),
             "num_clusters": torch.tensor(self.num_clusters),
             "collapsed": torch.tensor(self.collapsed),
             "judged_step": torch.tensor(self.judged_step),
-            "best_score": torch.tensor(self.best_score, dtype=torch.float64),
-            "kept_clusters": self.kept_clusters.cpu().clone(),  # it may be the first ones
             "judged_score": torch.tensor(self.judged_score, dtype=torch.float64),
+            "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "kept_step": torch.tensor(self.kept_step),
             "kept_score": torch.tensor(self.kept_score, dtype=torch.float64),
-        }
-        save_file(
-            state | {f"weights.{name}": weight for name, weight in self.kept_weights.items()}, path
-        )
+            "kept_clusters": self.kept_clusters.cpu().clone(),
+        } | {WEIGHTS + name: weight for name, weight in self.kept_weights.items()}
 
     @classmethod
-    def load(cls, path: str) -> "Guard":
-        """What `save` wrote."""
-        state = load_file(path)
+    def from_state_dict(cls, state: dict[str, torch.Tensor]) -> "Guard":
+        """The guard that `state_dict` was taken of."""
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
         guard.collapsed = bool(state["collapsed"])
+        guard.judged_step = int(state["judged_step"])
+        guard.judged_score = float(state["judged_score"])
         guard.best_score = float(state["best_score"])
-        guard.judged_step, guard.judged_score = (
-            int(state["judged_step"]),
-            float(state["judged_score"]),
-        )
-        guard.kept_step, guard.kept_score = int(state["kept_step"]), float(state["kept_score"])
+        guard.kept_step = int(state["kept_step"])
+        guard.kept_score = float(state["kept_score"])
         guard.kept_clusters = state["kept_clusters"]
-        prefix = "weights."
         guard.kept_weights = {
-            name.removeprefix(prefix): w for name, w in state.items() if name.startswith(prefix)
+            name.removeprefix(WEIGHTS): weight
+            for name, weight in state.items()
+            if name.startswith(WEIGHTS)
         }
         return guard

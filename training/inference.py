@@ -1,5 +1,4 @@
-"""`ClusterPredictor`: embeddings and clusters of documents from clean passes of a `Trainer`'s
-model.
+"""Embeddings and soft assignments of documents under a model as it stands.
 
 A clean pass sees documents unmasked, in eval mode, sorted by length; every process takes its share
 and gets all.
@@ -9,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from datasets import Dataset, IterableDataset
+from accelerate import Accelerator
+from datasets import Dataset
 from scipy.stats import median_abs_deviation
 from sklearn.metrics import pairwise_distances_argmin_min
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from ..clusters.rows import batches, empty_rows
-from ..publishing.push import PublishingTrainer
-from ..texts.tokens import document_lengths, prepare_dataset
-
-
-STREAMED = 16_384  # documents of a stream that are seen at a time
+from ..modeling_bert_cluster import BertForClustering
+from ..texts.tokens import document_lengths
+from .arguments import ClusteringTrainingArguments
+from .batches import ClusteringCollator
 
 
 class ClusterPrediction(NamedTuple):
@@ -31,7 +30,7 @@ class ClusterPrediction(NamedTuple):
         predictions (`np.ndarray` of shape `(num_documents, num_clusters)`): Soft assignments q,
             rows sum to 1.
         label_ids (`None`): There are no gold classes here.
-        metrics (`dict`): Empty.
+        metrics (`dict`): How long it took.
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings z.
     """
 
@@ -51,37 +50,42 @@ class ClusterPrediction(NamedTuple):
         return self.predictions.max(axis=1)
 
 
-class ClusterPredictor(PublishingTrainer):
-    """A `Trainer` whose model is a `BertForClustering` and whose `data_collator` a
-    `ClusteringCollator`.
+class Inference:
+    """Clean passes.
+
+    Args:
+        model (`BertForClustering`): The model, not wrapped.
+        args (`ClusteringTrainingArguments`): Batch size, and where large arrays may lie.
+        accelerator (`Accelerator`): Whose processes share the work.
+        collator (`ClusteringCollator`): Pads documents to batches.
     """
 
-    embeddings: np.ndarray | None = (
-        None  # of the training set, where no step came after they were made
-    )
-
-    @property
-    def _shows_progress(self) -> bool:
-        return self.args.should_log and not self.args.disable_tqdm
+    def __init__(
+        self,
+        model: BertForClustering,
+        args: ClusteringTrainingArguments,
+        accelerator: Accelerator,
+        collator: ClusteringCollator,
+    ) -> None:
+        self.model, self.args = model, args
+        self.accelerator, self.collator = accelerator, collator
 
     @torch.no_grad()
     def encode(self, dataset: Dataset) -> np.ndarray:
-        """Embeddings of a tokenised dataset from a clean pass: unmasked, in eval mode, sorted by
-        length.
+        """Embeddings of a tokenised dataset from a clean pass.
 
         Args:
-            dataset (`Dataset`): With the tokenizer's columns. Every process takes its share and
-                gets all.
+            dataset (`Dataset`): With the tokenizer's columns.
 
         Returns:
             `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
         """
         order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
-        loader = self.get_test_dataloader(dataset.select(order))
+        loader = self._batches(dataset.select(order))
         embeddings = empty_rows(len(dataset), self.model.config.hidden_size, self.args.output_dir)
         self.model.eval()
         done = 0
-        for batch in tqdm(loader, desc="Encoding", disable=not self._shows_progress):
+        for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
             with self.accelerator.autocast():
                 part = self.model(**batch).embeddings
             part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
@@ -91,10 +95,13 @@ class ClusterPredictor(PublishingTrainer):
 
     @torch.no_grad()
     def assign(self, embeddings: np.ndarray) -> torch.Tensor:
-        """Soft assignments q of embeddings under the present centroids, `(num_documents,
-        num_clusters)`, not on a GPU.
+        """Soft assignments q of embeddings under the present centroids, on the CPU.
 
-        Beyond 256 MiB they lie on disk.
+        Args:
+            embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+
+        Returns:
+            `torch.Tensor` of shape `(num_documents, num_clusters)`; beyond 256 MiB it lies on disk.
         """
         q = empty_rows(len(embeddings), self.model.config.num_clusters, self.args.output_dir)
         for part in batches(len(embeddings)):
@@ -102,41 +109,14 @@ class ClusterPredictor(PublishingTrainer):
             q[part] = log_q.exp().cpu().numpy()
         return torch.from_numpy(q)
 
-    def predict(
-        self, test_dataset: Dataset | IterableDataset | list[str] | None = None
-    ) -> ClusterPrediction:
-        """Cluster documents with the model as it stands.
-
-        Args:
-            test_dataset (`Dataset`, `IterableDataset` or `list[str]`, *optional*): Texts, a dataset
-                with a column `text`, or a tokenised one; it may be a stream. `None`: the training
-                set, right after `train()`, whose last pass over it is not made again.
-
-        Raises:
-            ValueError: The model has no clusters yet, or there are no documents.
-        """
-        if not self.model.has_clusters:
-            raise ValueError(
-                "The model has no clusters yet. Call train() first, or load a trained model."
-            )
-        if isinstance(test_dataset, IterableDataset):
-            parts = [
-                self.predict(Dataset.from_dict(batch)) for batch in test_dataset.iter(STREAMED)
-            ]
-            parts = parts or [self.predict([])]  # which says that there are no documents
-            q, embeddings = (np.concatenate([part[field] for part in parts]) for field in (0, 3))
-            return ClusterPrediction(q, None, {}, embeddings)
-        if test_dataset is not None:
-            embeddings = self.encode(prepare_dataset(test_dataset, self.processing_class))
-        else:
-            embeddings = (
-                self.encode(self.train_dataset) if self.embeddings is None else self.embeddings
-            )
-        return ClusterPrediction(self.assign(embeddings).numpy(), None, {}, embeddings)
+    def nearest_distances(self, embeddings: np.ndarray) -> np.ndarray:
+        """Distance of each document to its nearest centroid, `(num_documents,)`."""
+        centroids = self.model.cluster_head.centroids.detach().cpu().numpy()
+        return pairwise_distances_argmin_min(embeddings, centroids)[1]
 
     def note_distances(self, embeddings: np.ndarray) -> None:
         """Keep in the config how far the training documents lie from their centroids."""
-        distances = self._nearest_distances(embeddings)
+        distances = self.nearest_distances(embeddings)
         deviation = median_abs_deviation(distances, scale="normal")
         self.model.config.typical_distance = [float(np.median(distances)), float(deviation)]
 
@@ -152,18 +132,14 @@ class ClusterPredictor(PublishingTrainer):
             embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
         """
         median, deviation = self.model.config.typical_distance
-        return (self._nearest_distances(embeddings) - median) / max(deviation, 1e-6)
+        return (self.nearest_distances(embeddings) - median) / max(deviation, 1e-6)
 
-    def _nearest_distances(self, embeddings: np.ndarray) -> np.ndarray:
-        centroids = self.model.cluster_head.centroids.detach().cpu().numpy()
-        return pairwise_distances_argmin_min(embeddings, centroids)[1]
-
-    def get_test_dataloader(self, test_dataset: Dataset) -> DataLoader:
+    def _batches(self, dataset: Dataset) -> DataLoader:
         """Batches in the dataset's order, padded and unmasked."""
         loader = DataLoader(
-            test_dataset,
+            dataset,
             batch_size=self.args.eval_batch_size,
-            collate_fn=self.data_collator.unmasked,
+            collate_fn=self.collator.unmasked,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )

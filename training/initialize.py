@@ -1,20 +1,27 @@
-"""`StartingTrainer`: a `Trainer` that finds where the clusters of its documents start."""
+"""Where a training sets out from: the clusters of its documents, and centroids and alpha of the
+model.
+"""
 
 import logging
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate.utils import broadcast
 
-from ..clusters.candidates import find_start, kmeans
+from ..clusters.candidates import kmeans
 from ..clusters.num_clusters import estimate_num_clusters
 from ..clusters.quality import ClusterScore
 from ..clusters.rows import draw_sample
-from ..clusters.spaces import cluster_means, fuse, lexical_view
-from ..clusters.stability import agreement, repeat_start
-from ..clusters.targets import calibrate_alpha, teach
-from .inference import ClusterPredictor
+from ..clusters.spaces import Views, cluster_means, fuse
+from ..clusters.stability import agreement
+from ..clusters.start import find_start, repeat_start
+from ..clusters.targets import calibrate_alpha, cluster_shares, teach
+from ..modeling_bert_cluster import BertForClustering
+from ..texts.names import are_named
+from .arguments import ClusteringTrainingArguments
+from .guard import Guard
+from .inference import Inference
+from .state import ClusteringState
 
 
 logger = logging.getLogger(__name__)
@@ -23,148 +30,166 @@ MAX_STARTING = 20_000  # documents the start is made of
 MAX_CALIBRATING = 50_000  # documents alpha is fitted to
 
 
-class StartingTrainer(ClusterPredictor):
-    """A `Trainer` whose model's clusters start from its `train_dataset`; `args` are
-    `ClusteringTrainingArguments`.
+def initialize(
+    model: BertForClustering, args: ClusteringTrainingArguments, inference: Inference, views: Views
+) -> tuple[ClusteringState, torch.Tensor]:
+    """Find the clusters, unless the model has some already, and give it centroids and alpha.
+
+    The main process does what is random or takes rounding further; the others take its results.
+
+    Args:
+        model (`BertForClustering`): Gets as many clusters as are looked for, centroids and alpha.
+        args (`ClusteringTrainingArguments`): How the clusters start.
+        inference (`Inference`): Of that model.
+        views (`Views`): The training documents.
+
+    Returns:
+        The state of the clustering, without targets, and the soft assignments q of the documents,
+        `(num_documents, num_clusters)`.
     """
+    embeddings, num_documents = views.embeddings, len(views.embeddings)
+    keeps_clusters = args.init is None and model.has_clusters
+    sample = draw_sample(num_documents, args.seed)
+    score = ClusterScore(sample, views.take(sample).fused)
+    scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views)
+    fused = None
+    if args.lexical_teacher or num_documents > MAX_STARTING:
+        fused = fuse(embeddings, views.lexical, 1.0, args.output_dir)
 
-    kmeans_clusters: torch.Tensor | None = (
-        None  # (num_documents,), of plain k-means on the pretrained embeddings
+    clusters, repeats = np.zeros((2, num_documents), dtype=np.int64), None
+    if args.is_main_process:
+        num_clusters, progress = model.config.num_clusters, args.shows_progress
+        if args.kmeans_baseline or args.init == "kmeans":
+            clusters[:] = kmeans(embeddings, num_clusters, args.seed, progress=progress)
+        if not keeps_clusters and args.init != "kmeans":
+            clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
+    baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
+    if not keeps_clusters:
+        means = cluster_means(embeddings, start.numpy(), model.config.num_clusters)
+        model.cluster_head.centroids.data.copy_(torch.from_numpy(means))
+    agreed = None
+    if model.config.alpha is None:
+        fit_alpha(model, args, embeddings)
+        known = 0.0 if repeats is None else agreement(start.numpy(), repeats)
+        agreed = broadcast(torch.tensor([known], dtype=torch.float32, device=args.device))
+
+    q = inference.assign(embeddings)
+    untrained = q.argmax(dim=1)
+    num_clusters = model.config.num_clusters
+    start = untrained if keeps_clusters else start
+    state = ClusteringState(
+        start_clusters=start,
+        clusters=untrained,
+        named_by_user=torch.tensor(are_named(model.config)) & (args.init is None),
+        guard=Guard(score, untrained, num_clusters, args.keep_best),
+        prior=cluster_shares(start, num_clusters) if args.size_prior == "start" else None,
+        fused=torch.from_numpy(fused) if args.lexical_teacher else None,
+        kmeans_clusters=baseline if args.kmeans_baseline else None,
+        repeats=None if repeats is None else torch.from_numpy(repeats),
+        agreement=agreed,
+        num_clusters_scores=scores_of_k,
     )
-    start_clusters: torch.Tensor | None = None  # (num_documents,), that training sets out from
-    num_clusters_scores: torch.Tensor | None = (
-        None  # (num_tried, 2), K and its score, where K was looked for
-    )
-    repeats: torch.Tensor | None = (
-        None  # (num_repeats, num_documents), the automatic start made again from samples
-    )
-    confidence: torch.Tensor | None = (
-        None  # (1,), share they agree in, where alpha is fitted; 0: not known
-    )
+    return state, q
 
-    def start(self) -> tuple[torch.Tensor, np.ndarray | None, ClusterScore]:
-        """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
-        Returns:
-            Soft assignments q, `(num_documents, num_clusters)`; embeddings beside words,
-            `(num_documents, hidden_size + num_components)`, `None` where neither a teacher nor the
-            start needs them all; and what scores clusters in that space.
-        """
-        embeddings, lexical, seed = (
-            self.encode(self.train_dataset),
-            self._lexical_view(),
-            self.args.seed,
+def fit_alpha(
+    model: BertForClustering,
+    args: ClusteringTrainingArguments,
+    embeddings: np.ndarray,
+    confidence: float = 0.7,
+) -> None:
+    """Give the model the alpha at which the mean of the largest q is `confidence`.
+
+    Args:
+        model (`BertForClustering`): With centroids.
+        args (`ClusteringTrainingArguments`): Whose seed draws the documents, where there are many.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        confidence (`float`, *optional*, defaults to 0.7): The mean to reach.
+    """
+    config, centroids = model.config, model.cluster_head.centroids.detach().cpu()
+    sample = draw_sample(len(embeddings), args.seed, MAX_CALIBRATING)
+    seen = torch.from_numpy(embeddings[sample])
+    config.alpha = calibrate_alpha(seen, centroids, config.kernel, confidence)
+    logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
+
+
+def bound_confidence(
+    model: BertForClustering,
+    args: ClusteringTrainingArguments,
+    inference: Inference,
+    embeddings: np.ndarray,
+    state: ClusteringState,
+    is_start: bool,
+) -> None:
+    """Have q no surer in the mean than the repeats of the start agree; just as sure where q is
+    still the start's.
+
+    Repeats share what the start has wrong, so they tell how sure a cluster is at most. The start's
+    own mean q is what alpha was fitted to, whatever the documents.
+
+    Args:
+        model, args, inference: As in `initialize`.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Of the training set.
+        state (`ClusteringState`): Knows how far the repeats agree.
+        is_start (`bool`): Whether the weights are those that training set out from.
+    """
+    if state.agreement is None or not state.agreement > 0:
+        return
+    agreement = state.agreement.item()
+    if is_start or inference.assign(embeddings).max(dim=1).values.mean() > agreement:
+        fit_alpha(model, args, embeddings, agreement)
+
+
+def _find_start(
+    num_clusters: int,
+    args: ClusteringTrainingArguments,
+    views: Views,
+    fused: np.ndarray | None,
+    score: ClusterScore,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters `(num_documents,)` of the automatic start, and its repeats.
+
+    Beyond 20,000 documents it is that of a sample, and the others go where the sample's
+    discriminants say.
+    """
+    num_documents = len(views.embeddings)
+    sample = draw_sample(num_documents, args.seed, MAX_STARTING)
+    seen = views.take(sample)
+    if len(sample) < num_documents:
+        judged = draw_sample(len(sample), args.seed)
+        score = ClusterScore(judged, seen.take(judged).fused)
+    start = find_start(seen, num_clusters, args.seed, score, progress=args.shows_progress)
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
+    logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
+    repeats = repeat_start(views, start.name, num_clusters, args.seed, progress=args.shows_progress)
+    if len(sample) == num_documents:
+        return start.clusters, repeats
+    clusters = np.full(num_documents, -1)
+    clusters[sample] = start.clusters
+    clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
+    clusters[sample] = start.clusters
+    return clusters, repeats
+
+
+def _find_num_clusters(
+    model: BertForClustering, args: ClusteringTrainingArguments, views: Views
+) -> torch.Tensor | None:
+    """Give the model as many clusters as the documents seem to hold, if nobody said how many.
+
+    Returns:
+        `torch.Tensor` of shape `(num_tried, 2)`: K and its score, on the main process.
+    """
+    if args.max_clusters is None:
+        return None
+    found, scores = torch.zeros(1, dtype=torch.long), None
+    if args.is_main_process:
+        estimate = estimate_num_clusters(
+            views, args.seed, args.min_clusters, args.max_clusters, progress=args.shows_progress
         )
-        needs_fused = self.args.lexical_teacher or len(embeddings) > MAX_STARTING
-        fused = fuse(embeddings, lexical, 1.0, self.args.output_dir) if needs_fused else None
-        sample = draw_sample(len(embeddings), seed)
-        score = ClusterScore(sample, fuse(embeddings[sample], lexical[sample]))
-        keeps_clusters = self.args.init is None and self.model.has_clusters
-        if self.args.max_clusters is not None and not keeps_clusters:
-            self._find_num_clusters(embeddings, lexical)
-        config, head = self.model.config, self.model.cluster_head
-        num_clusters = config.num_clusters
-        clusters = np.zeros((2, len(embeddings)), dtype=np.int64)
-        if (
-            self.is_world_process_zero()
-        ):  # the others, led elsewhere by rounding, take what it found
-            clusters[:] = kmeans(embeddings, num_clusters, seed, progress=self._shows_progress)
-            if not keeps_clusters and self.args.init != "kmeans":
-                clusters[1] = self._find_start(embeddings, lexical, fused, score)
-        self.kmeans_clusters, self.start_clusters = broadcast(
-            torch.from_numpy(clusters).to(self.args.device)
-        ).cpu()
-        if not keeps_clusters:
-            means = cluster_means(embeddings, self.start_clusters.numpy(), num_clusters)
-            head.centroids.data.copy_(torch.from_numpy(means))
-        if config.alpha is None:
-            self._fit_alpha(embeddings)
-            agreed = torch.zeros(1)
-            if self.repeats is not None:  # on the main process
-                agreed[0] = agreement(self.start_clusters.numpy(), self.repeats.numpy())
-            self.confidence = broadcast(agreed.to(self.args.device))
-        q = self.assign(embeddings)
-        if keeps_clusters:
-            self.start_clusters = q.argmax(dim=1)
-        return q, fused, score
-
-    def _fit_alpha(self, embeddings: np.ndarray, **kwargs: Any) -> None:
-        config, centroids = self.model.config, self.model.cluster_head.centroids.detach().cpu()
-        seen = torch.from_numpy(
-            embeddings[draw_sample(len(embeddings), self.args.seed, MAX_CALIBRATING)]
+        found[0] = estimate.num_clusters
+        scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)
+        logger.info(
+            "Number of clusters: %d; next best: %s.", estimate.num_clusters, estimate.runners_up()
         )
-        config.alpha = calibrate_alpha(seen, centroids, config.kernel, **kwargs)
-        logger.info("Calibrated alpha of the kernel: %.3g.", config.alpha)
-
-    def _find_start(
-        self,
-        embeddings: np.ndarray,
-        lexical: np.ndarray,
-        fused: np.ndarray | None,
-        score: ClusterScore,
-    ) -> np.ndarray:
-        """Clusters `(num_documents,)` of the automatic start, which is repeated to see which come
-        back.
-
-        Beyond 20,000 documents it is that of a sample, and the others go where the sample's
-        discriminants say.
-        """
-        num_clusters, seed, progress = (
-            self.model.config.num_clusters,
-            self.args.seed,
-            self._shows_progress,
-        )
-        sample = draw_sample(len(embeddings), seed, MAX_STARTING)
-        seen, words = embeddings[sample], lexical[sample]
-        if len(sample) < len(embeddings):
-            judged = draw_sample(len(sample), seed)
-            score = ClusterScore(judged, fuse(seen[judged], words[judged]))
-        start = find_start(seen, words, num_clusters, seed, score, progress=progress)
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
-        logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
-        repeats = repeat_start(
-            embeddings, lexical, start.name, num_clusters, seed, progress=progress
-        )
-        self.repeats = torch.from_numpy(repeats)
-        clusters = np.full(len(embeddings), -1)
-        if len(sample) < len(clusters):
-            clusters[sample] = start.clusters
-            clusters = teach(fused, clusters, num_clusters, folder=self.args.output_dir).argmax(
-                axis=1
-            )
-        clusters[sample] = start.clusters
-        return clusters
-
-    def _find_num_clusters(self, embeddings: np.ndarray, lexical: np.ndarray) -> None:
-        """Give the model as many clusters as the documents seem to hold."""
-        found = torch.zeros(1, dtype=torch.long)
-        if self.is_world_process_zero():
-            args = self.args
-            estimate = estimate_num_clusters(
-                embeddings,
-                lexical,
-                args.seed,
-                args.min_clusters,
-                args.max_clusters,
-                progress=self._shows_progress,
-            )
-            found[0] = estimate.num_clusters
-            self.num_clusters_scores = torch.tensor(
-                list(estimate.scores.items()), dtype=torch.float64
-            )
-            logger.info(
-                "Number of clusters: %d; next best: %s.",
-                estimate.num_clusters,
-                estimate.runners_up(),
-            )
-        self.model.resize_clusters(int(broadcast(found.to(self.args.device))))
-
-    def _lexical_view(self) -> np.ndarray:
-        """What the words of the training set say; nothing where it is not wanted."""
-        if not self.args.lexical_teacher and self.args.init == "kmeans":
-            return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
-        documents, special = (
-            self.train_dataset["input_ids"],
-            set(self.processing_class.all_special_ids),
-        )
-        return lexical_view(documents, self.args.seed, special=special, folder=self.args.output_dir)
+    model.resize_clusters(int(broadcast(found.to(args.device))))
+    return scores

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from .arguments import ClusteringTrainingArguments
 
@@ -18,17 +19,17 @@ logger = logging.getLogger(__name__)
 
 
 def check_merge(args: ClusteringTrainingArguments) -> None:
-    """Raise `ValueError` where a merge comes with a training, or there is a model already where its
+    """Raise `InputError` where a merge comes with a training, or there is a model already where its
     own is to go.
     """
     output_dir = Path(args.output_dir)
     if args.merge and not args.reports_alone:
-        raise ValueError(
+        raise InputError(
             "--merge makes a new model of a trained one. Pass --do_report, but no --do_train or "
             "--do_eval."
         )
     if args.merge and [*output_dir.glob("config.json"), *output_dir.glob("*.safetensors")]:
-        raise ValueError(
+        raise InputError(
             f"--output_dir '{output_dir}' already holds a model. Choose another folder for the "
             "merged one."
         )
@@ -42,7 +43,7 @@ def parse_groups(merge: list[str], num_clusters: int) -> list[list[int]]:
         num_clusters (`int`): How many clusters the model has.
 
     Raises:
-        ValueError: A number is no cluster or stands twice, a group holds one alone, or a single
+        InputError: A number is no cluster or stands twice, a group holds one alone, or a single
             cluster would be left.
 
     Example:
@@ -53,23 +54,23 @@ def parse_groups(merge: list[str], num_clusters: int) -> list[list[int]]:
     try:
         groups = [[int(number) for number in group.split(",")] for group in merge]
     except ValueError:
-        raise ValueError(
-            f"{said}: wanted are numbers of clusters, as in --merge 3,7 or --merge 3,7 1,2."
+        raise InputError(
+            f"{said}: expected numbers of clusters, as in --merge 3,7 or --merge 3,7 1,2."
         ) from None
     numbers = [number for group in groups for number in group]
     if not groups:
         return []
     unknown = [number for number in numbers if not 0 <= number < num_clusters]
     if unknown:
-        raise ValueError(
+        raise InputError(
             f"{said}: there is no cluster {unknown[0]}; the model has 0 to {num_clusters - 1}."
         )
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"{said}: a cluster stands there twice. Name each once.")
+        raise InputError(f"{said}: a cluster stands there twice. Name each once.")
     if min(len(group) for group in groups) < 2:
-        raise ValueError(f"{said}: a group needs two clusters or more.")
+        raise InputError(f"{said}: a group needs two clusters or more.")
     if num_clusters - len(numbers) + len(groups) < 2:
-        raise ValueError(
+        raise InputError(
             f"{said}: that would leave one cluster of {num_clusters}; at least 2 are needed."
         )
     return groups

@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase, Trainer
 from transformers.trainer_utils import SaveStrategy
 
 from ..modeling_bert_cluster import BertForClustering
-from ..texts.tokens import ClusteringCollator
 from .arguments import ClusteringTrainingArguments
+from .batches import ClusteringCollator
 
 
 logger = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from bert_clustering.clusters.num_clusters import Trees, estimate_num_clusters
+from bert_clustering.clusters.spaces import Views
 from helpers import make_groups
 
 
@@ -12,7 +13,9 @@ from helpers import make_groups
 def test_groups_are_counted_whatever_their_sizes(sizes):
     embeddings, _ = make_groups(sizes, spread=0.15)
     nothing = np.zeros((len(embeddings), 0), dtype=np.float32)
-    estimate = estimate_num_clusters(embeddings, nothing, seed=0, min_clusters=2, max_clusters=40)
+    estimate = estimate_num_clusters(
+        Views(embeddings, nothing), seed=0, min_clusters=2, max_clusters=40
+    )
     assert estimate.num_clusters == len(sizes)
     assert estimate.scores[len(sizes)] == max(estimate.scores.values())
     assert len(sizes) not in estimate.runners_up() and len(estimate.runners_up()) == 3
@@ -22,10 +25,12 @@ def test_groups_are_counted_whatever_their_sizes(sizes):
 def test_the_bounds_hold_and_so_does_the_seed():
     embeddings, _ = make_groups([40] * 8, spread=0.3)
     nothing = np.zeros((len(embeddings), 0), dtype=np.float32)
-    bounded = estimate_num_clusters(embeddings, nothing, seed=0, min_clusters=3, max_clusters=5)
+    bounded = estimate_num_clusters(
+        Views(embeddings, nothing), seed=0, min_clusters=3, max_clusters=5
+    )
     assert set(bounded.scores) == {3, 4, 5}
     assert bounded == estimate_num_clusters(
-        embeddings, nothing, seed=0, min_clusters=3, max_clusters=5
+        Views(embeddings, nothing), seed=0, min_clusters=3, max_clusters=5
     )
 
 
@@ -33,14 +38,16 @@ def test_the_bounds_hold_and_so_does_the_seed():
 def test_few_documents_have_few_clusters(num_documents):
     embeddings, _ = make_groups([num_documents], spread=0.5)
     nothing = np.zeros((num_documents, 0), dtype=np.float32)
-    estimate = estimate_num_clusters(embeddings, nothing, seed=0, min_clusters=2, max_clusters=200)
+    estimate = estimate_num_clusters(
+        Views(embeddings, nothing), seed=0, min_clusters=2, max_clusters=200
+    )
     assert estimate.num_clusters == 2
 
 
 def test_texts_that_are_all_the_same_are_no_reason_to_fail():
     embeddings = np.ones((50, 4), dtype=np.float32) / 2
     estimate = estimate_num_clusters(
-        embeddings, np.zeros((50, 0), dtype=np.float32), 0, min_clusters=2, max_clusters=9
+        Views(embeddings, np.zeros((50, 0), dtype=np.float32)), 0, min_clusters=2, max_clusters=9
     )
     assert estimate.num_clusters == 2
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from bert_clustering import trainer as trainer_module
 from bert_clustering.clusters import rows
 from bert_clustering.clusters.candidates import kmeans
 from bert_clustering.clusters.metrics import clustering_accuracy
@@ -18,6 +17,7 @@ from bert_clustering.clusters.targets import target_distribution, teach
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training import initialize as starting
+from bert_clustering.training import refresh
 from helpers import make_groups
 
 
@@ -25,7 +25,7 @@ from helpers import make_groups
 def small_limits(monkeypatch):
     """Batches of seven rows, and no array in memory."""
     monkeypatch.setattr(rows, "BATCH_SIZE", 7)
-    for module in (rows, trainer_module):
+    for module in (rows, refresh):
         monkeypatch.setattr(module, "MAX_IN_MEMORY", 0)
 
 
@@ -107,7 +107,7 @@ def test_a_training_on_disk_is_that_in_memory(
     request.getfixturevalue("small_limits")
     other = make(corpus, tokenizer, encoder_dir, tmp_path / "disk", **options)
     other.train()
-    torch.testing.assert_close(one.targets, other.targets)
+    torch.testing.assert_close(one.clustering.targets, other.clustering.targets)
     torch.testing.assert_close(one.model.cluster_head.centroids, other.model.cluster_head.centroids)
     np.testing.assert_allclose(
         one.predict().predictions, other.predict().predictions, rtol=1e-3, atol=1e-5
@@ -122,9 +122,16 @@ def test_the_start_of_many_documents_is_that_of_a_sample(
     corpus, tokenizer, encoder_dir, tmp_path, monkeypatch
 ):
     whole = make(corpus, tokenizer, encoder_dir, tmp_path / "whole")
-    whole._make_start()
+    whole.initialize_clusters()
     monkeypatch.setattr(starting, "MAX_STARTING", 50)
     sampled = make(corpus, tokenizer, encoder_dir, tmp_path / "sampled")
-    sampled._make_start()
-    assert (sampled.start_clusters >= 0).all() and sampled.start_clusters.shape == (91,)
-    assert clustering_accuracy(whole.start_clusters.numpy(), sampled.start_clusters.numpy()) > 0.9
+    sampled.initialize_clusters()
+    assert (
+        sampled.clustering.start_clusters >= 0
+    ).all() and sampled.clustering.start_clusters.shape == (91,)
+    assert (
+        clustering_accuracy(
+            whole.clustering.start_clusters.numpy(), sampled.clustering.start_clusters.numpy()
+        )
+        > 0.9
+    )

@@ -5,7 +5,13 @@ import warnings
 import numpy as np
 import pytest
 
-from bert_clustering.clusters.spaces import cluster_means, fit_discriminants, fuse, lexical_view
+from bert_clustering.clusters.spaces import (
+    Views,
+    cluster_means,
+    fit_discriminants,
+    fuse,
+    lexical_view,
+)
 from helpers import make_groups
 
 
@@ -69,3 +75,24 @@ def test_discriminants_of_one_cluster_or_of_clusters_of_one_are_the_embeddings(c
     np.testing.assert_array_equal(
         fit_discriminants(embeddings, np.array(clusters))(embeddings), embeddings
     )
+
+
+def test_shrunken_discriminants_hold_for_documents_that_they_have_not_seen():
+    """Of fifty documents in forty dimensions, unshrunken ones learn the noise by heart."""
+    seen, groups = make_groups([25, 25], spread=0.35, width=40, seed=0)
+    new, new_groups = make_groups([300, 300], spread=0.35, width=40, seed=1)
+
+    def accuracy(**options: float) -> float:
+        project = fit_discriminants(seen, groups, **options)
+        means = cluster_means(project(seen), groups, 2)
+        return float(((project(new) @ means.T).argmax(axis=1) == new_groups).mean())
+
+    assert accuracy() > accuracy(shrinkage=1e-6) + 0.05
+
+
+def test_views_are_fused_for_distances_and_for_discriminants_and_cut_alike():
+    embeddings, lexical = np.array([[2.0, 0.0], [0.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    views = Views(embeddings, lexical)
+    np.testing.assert_array_equal(views.fused, fuse(embeddings, lexical, 0.5))
+    np.testing.assert_array_equal(views.for_discriminants, fuse(embeddings, lexical, 1.0))
+    np.testing.assert_array_equal(views.take(np.array([1])).fused, views.fused[1:])

@@ -4,17 +4,20 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import normalize
 
+from bert_clustering.clusters import candidates
 from bert_clustering.clusters.candidates import (
     anneal,
     consensus,
-    find_start,
     kmeans,
     over_cluster,
     refine,
     split_and_merge,
 )
 from bert_clustering.clusters.quality import ClusterScore
+from bert_clustering.clusters.spaces import Views
+from bert_clustering.clusters.start import find_start
 from helpers import make_groups
 
 
@@ -118,10 +121,14 @@ def test_consensus_gives_the_rarest_patterns_to_their_nearest():
 def test_start_suits_the_sizes(sizes, spread, name):
     embeddings, groups = make_groups(sizes, spread)
     score = ClusterScore(np.arange(len(groups)), embeddings)
-    start = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
+    start = find_start(
+        Views(embeddings, np.zeros((len(embeddings), 0))), len(sizes), seed=0, score=score
+    )
     assert start.name == name and start.scores[name] == max(start.scores.values())
     assert adjusted_rand_score(groups, start.clusters) > 0.9
-    again = find_start(embeddings, np.zeros((len(embeddings), 0)), len(sizes), seed=0, score=score)
+    again = find_start(
+        Views(embeddings, np.zeros((len(embeddings), 0))), len(sizes), seed=0, score=score
+    )
     np.testing.assert_array_equal(start.clusters, again.clusters)
 
 
@@ -129,8 +136,7 @@ def test_start_suits_the_sizes(sizes, spread, name):
 def test_start_of_hardly_more_documents_than_clusters(num_clusters):
     embeddings, _ = make_groups([6, 6], spread=0.3)
     start = find_start(
-        embeddings,
-        np.zeros((len(embeddings), 0)),
+        Views(embeddings, np.zeros((len(embeddings), 0))),
         num_clusters,
         seed=0,
         score=ClusterScore(np.arange(12), embeddings),
@@ -142,6 +148,58 @@ def test_start_of_hardly_more_documents_than_clusters(num_clusters):
 def test_start_of_hardly_any_distinct_documents(num_kinds):
     embeddings = np.eye(8, dtype=np.float32)[np.arange(20) % num_kinds]
     start = find_start(
-        embeddings, np.zeros((20, 0)), 3, seed=0, score=ClusterScore(np.arange(20), embeddings)
+        Views(embeddings, np.zeros((20, 0))),
+        3,
+        seed=0,
+        score=ClusterScore(np.arange(20), embeddings),
     )
     assert adjusted_rand_score(np.arange(20) % num_kinds, start.clusters) == 1
+
+
+def test_a_consensus_of_more_clusters_than_it_looks_at_parts():
+    """Beyond `max_parts` clusters every group of documents is one."""
+    embeddings, groups = make_groups([3] * 12, spread=0.05)
+    runs = np.stack([groups, groups], axis=1)
+    clusters = consensus(embeddings, runs, num_clusters=12, max_parts=5)
+    assert adjusted_rand_score(groups, clusters) == 1
+
+
+def test_a_consensus_of_fewer_groups_than_clusters():
+    embeddings, groups = make_groups([4] * 3, spread=0.05)
+    clusters = consensus(embeddings, np.stack([groups, groups], axis=1), num_clusters=5)
+    assert adjusted_rand_score(groups, clusters) == 1
+
+
+def test_annealing_cools():
+    """The colder, the sharper: softer ones of a warmer stage come first."""
+    embeddings, groups = make_groups([60, 60], spread=0.5)
+    sharpness, softmax = [], candidates.softmax
+
+    def watched(logits, axis):
+        weights = softmax(logits, axis=axis)
+        sharpness.append(weights.max(axis=1).mean())
+        return weights
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "softmax", watched)
+        anneal(embeddings, groups, 2)
+    assert len(sharpness) == 50 and sharpness[-1] > sharpness[0] + 0.01
+    assert np.all(np.diff(sharpness[9::10]) > 0)
+
+
+def test_where_runs_tie_the_embeddings_decide():
+    """Two runs part four documents crosswise: each pair is joined by one of them."""
+    embeddings = normalize(np.array([[1, 0.0], [1, 0.1], [0, 1.0], [0.1, 1]]))
+    runs = np.array([[0, 0], [1, 0], [0, 1], [1, 1]])
+    assert adjusted_rand_score([0, 0, 1, 1], consensus(embeddings, runs, num_clusters=2)) == 1
+    turned = embeddings[[0, 2, 1, 3]]
+    assert adjusted_rand_score([0, 1, 0, 1], consensus(turned, runs, num_clusters=2)) == 1
+
+
+@pytest.mark.parametrize("kind", ["annealed", "over-clustered"])
+def test_a_kind_that_was_asked_for_is_the_only_candidate(kind):
+    embeddings, groups = make_groups([30] * 3, spread=0.2)
+    score = ClusterScore(np.arange(90), embeddings)
+    start = find_start(Views(embeddings, np.zeros((90, 0))), 3, seed=0, score=score, kind=kind)
+    assert start.name == kind and list(start.scores) == [kind]
+    assert adjusted_rand_score(groups, start.clusters) == 1

@@ -13,6 +13,7 @@ from bert_clustering.clusters.targets import (
     teach,
 )
 from bert_clustering.modeling_bert_cluster import soft_assignment
+from helpers import make_groups
 
 
 def test_target_by_hand():
@@ -42,11 +43,19 @@ def test_target_is_sharper_where_clusters_are_of_equal_size():
     torch.testing.assert_close(p.sum(dim=1), torch.ones(2))
 
 
-def test_divergence_by_hand():
-    """q = (1/2, 1/2), p = (1/4, 3/4): 1/4 ln(1/2) + 3/4 ln(3/2)."""
-    q, p = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.25, 0.75]])
-    loss = torch.nn.functional.kl_div(q.log(), p, reduction="sum")
-    assert loss.item() == pytest.approx(0.25 * np.log(0.5) + 0.75 * np.log(1.5))
+def test_target_of_a_cluster_that_nobody_is_in():
+    """A very sharp kernel leaves q of 0; what it divides by is then 0 too."""
+    q = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+    p = target_distribution(q)
+    torch.testing.assert_close(p, torch.tensor([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0]]))
+
+
+def test_target_of_a_document_that_no_prior_knows():
+    """It is wholly in a cluster that was empty at the start, and stays there."""
+    q = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    p = target_distribution(q.clone(), prior=torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(p, q)
+    torch.testing.assert_close(target_distribution(q, torch.tensor([1.0, 0.0]), out=q), p)
 
 
 def test_shares_count_empty_clusters():
@@ -91,6 +100,32 @@ def test_alpha_that_cannot_reach_the_confidence_comes_as_near_as_it_can():
     alpha = calibrate_alpha(embeddings, centroids, "divide")
     confidence = soft_assignment(embeddings, centroids, alpha, "divide").exp().max().item()
     assert confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.005)
+
+
+@pytest.mark.parametrize("confidence", [0.63, 0.7, 0.75])
+def test_alpha_of_a_kernel_that_falls_is_found(confidence):
+    """Distances² .1 and 1, divided by alpha: from .754 at alpha = .01 it falls to e^.45 : 1."""
+    embeddings = torch.tensor([[0.0, 0.0]])
+    centroids = torch.tensor([[0.1**0.5, 0.0], [0.0, 1.0]])
+    alpha = calibrate_alpha(embeddings, centroids, "divide", confidence)
+    q = soft_assignment(embeddings, centroids, alpha, "divide").exp()
+    assert 0.01 < alpha < 10_000 and q.max().item() == pytest.approx(confidence, abs=1e-4)
+
+
+def test_alpha_of_clustered_unit_vectors_is_the_nearest_to_the_confidence():
+    """Divided by alpha, the kernel of unit vectors is at its sharpest where alpha is smallest."""
+    embeddings, groups = make_groups([30] * 10, spread=0.1)
+    centroids = torch.from_numpy(
+        np.stack([embeddings[groups == g].mean(axis=0) for g in range(10)])
+    )
+    embeddings = torch.from_numpy(embeddings)
+
+    def confidence(alpha: float) -> float:
+        q = soft_assignment(embeddings, centroids, alpha, "divide").exp()
+        return q.max(dim=1).values.mean().item()
+
+    alpha = calibrate_alpha(embeddings, centroids, "divide")
+    assert confidence(alpha) == max(confidence(a) for a in np.geomspace(0.01, 10_000, 60))
 
 
 def test_teacher_mends_bent_clusters(two_groups):

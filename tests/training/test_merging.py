@@ -56,8 +56,8 @@ def test_several_groups_and_empty_clusters():
         (["3"], "a group needs two clusters or more"),
         (["3,3"], "a cluster stands there twice"),
         (["1,2", "2,3"], "--merge 1,2 2,3: a cluster stands there twice"),
-        (["oil,gas"], "wanted are numbers of clusters, as in --merge 3,7"),
-        (["1,2,"], "wanted are numbers"),
+        (["oil,gas"], "expected numbers of clusters, as in --merge 3,7"),
+        (["1,2,"], "expected numbers"),
         (["0,1,2,3,4,5,6,7"], "that would leave one cluster of 8"),
     ],
 )

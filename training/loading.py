@@ -1,0 +1,113 @@
+"""The tokenizer and the model of a run, checked against what the run asks of them."""
+
+import torch
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
+
+from ..configuration_bert_cluster import BertClusterConfig
+from ..errors import InputError
+from ..modeling_bert_cluster import BertForClustering, check_masked_lm
+from ..texts.tokens import check_mask_token, limit_length
+from .arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
+from .merging import parse_groups
+
+
+def load_tokenizer(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> PreTrainedTokenizerBase:
+    """The tokenizer, its length limited. No weights are loaded.
+
+    Raises:
+        InputError: The checkpoint cannot do what the run asks of it.
+    """
+    name = model_args.model_name_or_path
+    try:
+        raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
+    except OSError as error:
+        raise InputError(str(error)) from error
+    for option in ("alpha", "num_clusters"):
+        if getattr(model_args, option) == "auto" and not training_args.do_train:
+            raise InputError(
+                f"--{option} auto is found when training starts. Pass --do_train, or leave it out."
+            )
+    has_clusters = raw.get("model_type") == BertClusterConfig.model_type
+    if has_clusters:
+        config = BertClusterConfig(**raw)
+        _check_clusters(config, model_args, data_args, training_args)
+        backbone_config = config.backbone_config
+    else:
+        _check_encoder(raw.get("model_type"), model_args, training_args)
+        backbone_config = AutoConfig.for_model(**raw)
+    tokenizer = AutoTokenizer.from_pretrained(
+        name,
+        config=backbone_config,
+        trust_remote_code=model_args.trust_remote_code,
+        **model_args.hub_arguments,
+    )
+    check_mask_token(tokenizer)
+    if has_clusters and data_args.max_seq_length:
+        tokenizer.model_max_length = VERY_LARGE_INTEGER  # that of an earlier run does not bind
+    max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
+    limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
+    return tokenizer
+
+
+def load_model(
+    model_args: ModelArguments, training_args: ClusteringTrainingArguments
+) -> BertForClustering:
+    """The model, in float32, with the clusters it comes with or none yet.
+
+    Raises:
+        InputError: A part of the encoder is missing, or the file of the weights is broken.
+    """
+    try:
+        return BertForClustering.from_pretrained(
+            model_args.model_name_or_path,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=training_args.init is not None,
+            **model_args.cluster_arguments,
+            **model_args.hub_arguments,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _check_clusters(
+    config: BertClusterConfig,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: ClusteringTrainingArguments,
+) -> None:
+    """Whether a model that has clusters, or a checkpoint of one, suits the run."""
+    name, asked_for = model_args.model_name_or_path, model_args.num_clusters
+    parse_groups(training_args.merge or [], config.num_clusters)
+    knows_distances = training_args.do_train or config.typical_distance
+    if data_args.outlier_threshold is not None and not knows_distances:
+        raise InputError(
+            f"'{name}' does not say how far its documents lie from the centroids, as "
+            "--outlier_threshold needs. Train it anew, or leave the threshold out."
+        )
+    was_found = asked_for == "auto" and training_args.resume_from_checkpoint
+    keeps_clusters = training_args.init is None and not was_found
+    if keeps_clusters and asked_for not in (None, config.num_clusters):
+        raise InputError(
+            f"'{name}' holds {config.num_clusters} clusters, --num_clusters {asked_for} was asked "
+            "for. Leave it out to keep them, or pass --init auto to start anew."
+        )
+
+
+def _check_encoder(
+    model_type: str | None, model_args: ModelArguments, training_args: ClusteringTrainingArguments
+) -> None:
+    """Whether a plain encoder can get clusters."""
+    name = model_args.model_name_or_path
+    try:
+        check_masked_lm(model_type, name)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if not training_args.do_train:
+        raise InputError(
+            f"'{name}' has no clusters yet. Pass --do_train, or the folder of a trained model."
+        )
+    if model_args.num_clusters is None:
+        raise InputError(f"'{name}' has no clusters yet. Pass --num_clusters, a number or auto.")

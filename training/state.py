@@ -1,0 +1,84 @@
+"""`ClusteringState`: what a training knows of its clusters beside the model's weights."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..clusters.quality import ClusterScore
+from .guard import Guard
+
+
+STATE_NAME = "clustering_state.safetensors"
+GUARD = "guard."  # before the names of the guard's tensors
+
+
+@dataclass
+class ClusteringState:
+    """One training's clusters, from their start to the last refresh. Saved and loaded whole.
+
+    Args:
+        start_clusters (`torch.LongTensor` of shape `(num_documents,)`): What training sets out
+            from.
+        clusters (`torch.LongTensor` of shape `(num_documents,)`): At the last refresh.
+        named_by_user (`torch.BoolTensor` of shape `(num_clusters,)`): Whose names are not ours to
+            change.
+        guard (`Guard`): What keeps the weights to end with.
+        targets (`torch.FloatTensor` of shape `(num_documents, num_clusters)`, *optional*): The
+            table of p. `None`: the clustering loss has no weight.
+        prior (`torch.FloatTensor` of shape `(num_clusters,)`, *optional*): The size prior pi.
+            `None`: uniform.
+        fused (`torch.FloatTensor` of shape `(num_documents, hidden_size + num_components)`,
+            *optional*): What the teacher sees. `None`: there is no teacher.
+        kmeans_clusters (`torch.LongTensor` of shape `(num_documents,)`, *optional*): Of plain
+            k-means on the pretrained embeddings. `None`: nobody asked for it.
+        repeats (`torch.LongTensor` of shape `(num_repeats, num_documents)`, *optional*): The
+            automatic start made again from samples, -1 for documents that a sample lacks.
+        agreement (`torch.FloatTensor` of shape `(1,)`, *optional*): Share that the repeats agree
+            in, where alpha is fitted; 0: not known.
+        num_clusters_scores (`torch.DoubleTensor` of shape `(num_tried, 2)`, *optional*): K and its
+            score, where K was looked for.
+    """
+
+    start_clusters: torch.Tensor
+    clusters: torch.Tensor
+    named_by_user: torch.Tensor
+    guard: Guard
+    targets: torch.Tensor | None = None
+    prior: torch.Tensor | None = None
+    fused: torch.Tensor | None = None
+    kmeans_clusters: torch.Tensor | None = None
+    repeats: torch.Tensor | None = None
+    agreement: torch.Tensor | None = None
+    num_clusters_scores: torch.Tensor | None = None
+
+    @property
+    def num_clusters(self) -> int:
+        return len(self.named_by_user)
+
+    @property
+    def untrained_clusters(self) -> torch.Tensor:
+        """Clusters of the model between start and first step, `(num_documents,)`."""
+        return self.guard.first_clusters
+
+    @property
+    def score(self) -> ClusterScore:
+        """What chose the start and judges the training."""
+        return self.guard.score
+
+    def save(self, folder: str | Path) -> None:
+        """Write all of it to a file in a checkpoint's folder."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        state = {name: value for name, value in tensors.items() if torch.is_tensor(value)}
+        state |= {GUARD + name: tensor for name, tensor in self.guard.state_dict().items()}
+        save_file(state, Path(folder, STATE_NAME))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "ClusteringState":
+        """What `save` wrote to that folder."""
+        state = load_file(Path(folder, STATE_NAME))
+        guard = {
+            name.removeprefix(GUARD): state.pop(name) for name in list(state) if name[:6] == GUARD
+        }
+        return cls(**state, guard=Guard.from_state_dict(guard))

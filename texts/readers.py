@@ -46,7 +46,8 @@ BROKEN = (
 
 
 def _records_to_columns(records: Iterable, size: int) -> Iterator[Columns]:
-    records, names, first = iter(records), {}, 1
+    names: dict[str, None] = {}  # in the order of their first records
+    records, first = iter(records), 1
     while batch := list(islice(records, size)):
         for row, record in enumerate(batch, first):
             if not isinstance(record, dict) or not record:

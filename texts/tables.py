@@ -7,6 +7,7 @@ place, and what it may unpack to is limited.
 import io
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 from ..errors import InputError
 from .readers import BROKEN, FORMATS, Columns, Format
@@ -33,9 +34,7 @@ def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
         raise InputError(f"'{path}': there is no such file. Check the name and the folder.")
     format_, gzipped = _choose_format(path)
     try:
-        with open_unpacked(path, gzipped, seekable=format_.binary) as file:
-            if not format_.binary:
-                file = io.TextIOWrapper(file, encoding="utf-8-sig", newline=format_.newline)
+        with _open(path, format_, gzipped) as file:
             yield from format_.read(file, size)
     except BROKEN as error:
         fault = " ".join(str(error)[:300].split())  # some libraries quote half of the file
@@ -58,6 +57,13 @@ def _choose_format(path: str) -> tuple[Format, bool]:
     return FORMATS[ending], gzipped
 
 
+def _open(path: str, format_: Format, gzipped: bool) -> IO:
+    file = open_unpacked(path, gzipped, seekable=format_.binary)
+    if format_.binary:
+        return file
+    return io.TextIOWrapper(file, encoding="utf-8-sig", newline=format_.newline)
+
+
 def _first_bad_line(path: str, gzipped: bool) -> int:
     """Number of the first line that is not UTF-8."""
     with open_unpacked(path, gzipped) as file:
@@ -77,7 +83,8 @@ def read_columns(path: str, wanted: Collection[str] | None = None) -> Columns:
 
     Errors as in `read_batches`.
     """
-    columns, num_rows = {}, 0
+    columns: Columns = {}
+    num_rows = 0
     for batch in read_batches(path):
         for name, values in batch.items():
             column = columns.setdefault(name, [])

@@ -89,14 +89,17 @@ def prepare_dataset(dataset: Dataset | list[str], tokenizer: Any) -> Dataset:
     """
     if isinstance(dataset, (Dataset, list)) and not len(dataset):
         raise InputError("There are no documents: the dataset is empty. Give one text or more.")
-    names = dataset.column_names if isinstance(dataset, Dataset) else []
-    if "input_ids" in names:
-        unnumbered = dataset.remove_columns("index") if "index" in names else dataset
-        return unnumbered.add_column("index", list(range(len(dataset))))
-    texts = dataset["text"][:] if "text" in names else dataset
+    texts, found = dataset, short_repr(dataset)
+    if isinstance(dataset, Dataset):
+        names = dataset.column_names
+        if "input_ids" in names:
+            unnumbered = dataset.remove_columns("index") if "index" in names else dataset
+            return unnumbered.add_column("index", list(range(len(dataset))))
+        found = f"a dataset with the columns {names}"
+        if "text" in names:
+            texts = dataset["text"][:]
+            found += f" and the texts {short_repr(texts)}"
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        tabular = isinstance(texts, Dataset)
-        found = f"a dataset with the columns {names}" if tabular else short_repr(texts)
         raise InputError(
             f"Expected texts, or a dataset with a column 'text' or 'input_ids', got {found}."
         )

@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 import tempfile
-from typing import IO
+from typing import IO, Any
 
 from ..errors import InputError
 
@@ -34,7 +34,7 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         count = self.file.readinto(buffer)
         check_unpacked(self.file.tell(), self.packed)
         return count

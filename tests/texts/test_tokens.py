@@ -103,7 +103,10 @@ def test_rows_are_numbered_anew(corpus, tokenizer):
         (Dataset.from_dict({"title": ["one"]}), r"got a dataset with the columns \['title'\]"),
         (["one", 2], r"Expected texts, or a dataset .*, got \['one', 2\]"),
         ("one", "got 'one'"),
-        (Dataset.from_dict({"text": ["one", None]}), r"got \['one', None\]"),
+        (
+            Dataset.from_dict({"text": ["one", None]}),
+            r"the columns \['text'\] and the texts \['one', None\]",
+        ),
     ],
 )
 def test_what_is_no_documents_is_wrong_input(dataset, message, tokenizer):

@@ -129,6 +129,12 @@ def test_files_of_the_code_that_are_named_exist(page):
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_contributing_names_each_file_of_the_rooms():
+    rooms = ("reports", "training", "publishing", "clusters", "texts")
+    files = [path.relative_to(ROOT) for room in rooms for path in (ROOT / room).glob("[!_]*.py")]
+    assert [str(file) for file in files if f"`{file}`" not in PAGES[CONTRIBUTING]] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_verbs_that_are_named_are_in_the_makefile(page):
     verbs = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)

@@ -160,4 +160,4 @@ def test_words_on_both_sides_of_a_run_are_no_pair():
 def test_long_repeated_sentences_cost_and_find_no_more_than_pieces_of_a_limited_length():
     sentence = "".join(chr(0x4E00 + number) for number in range(500))
     words = UnspacedWords([sentence, sentence])(sentence)
-    assert {len(word) for word in words} == {MAX_SIGNS}
+    assert {len(word) for word in words} == {MAX_SIGNS} and len(words) == 400 - MAX_SIGNS + 1

@@ -64,6 +64,8 @@ from bert_clustering.training.merging import check_merge, merge_clusters
 
 logger = logging.getLogger("bert_clustering.run_clustering")
 
+UNWRITTEN = ("inline_container", "iostream error")  # torch.save's words for what it cannot write
+
 Arguments = tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]
 
 
@@ -88,9 +90,7 @@ def set_up(training_args: ClusteringTrainingArguments) -> None:
     set_seed(training_args.seed)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     level = logging.INFO if training_args.should_log else logging.ERROR
-    logging.getLogger("bert_clustering").setLevel(
-        min(level, training_args.get_process_log_level())
-    )
+    logging.getLogger("bert_clustering").setLevel(min(level, training_args.get_process_log_level()))
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 
 
@@ -124,13 +124,16 @@ def read_documents(
     if data_args.train_file is not None:
         columns = read_columns(source, names)
     else:
-        dataset = load_dataset(
-            source,
-            data_args.dataset_config_name,
-            split=data_args.dataset_split,
-            token=model_args.token,
-            cache_dir=model_args.cache_dir,
-        )
+        try:
+            dataset = load_dataset(
+                source,
+                data_args.dataset_config_name,
+                split=data_args.dataset_split,
+                token=model_args.token,
+                cache_dir=model_args.cache_dir,
+            )
+        except ValueError as error:  # there is no such configuration or split
+            raise InputError(f"{source}: {error}") from error
         columns = {name: dataset[name][:] if name in names else [] for name in dataset.column_names}
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     if data_args.max_train_samples is not None:
@@ -258,7 +261,7 @@ def main() -> None:
         logger.debug("Where it came from:", exc_info=True)
         raise SystemExit(f"error: {error}{how_to_go_on(output_dir)}") from error
     except RuntimeError as error:
-        if "inline_container" not in str(error):  # torch.save's word for a file it could not write
+        if not any(words in str(error) for words in UNWRITTEN):
             raise
         raise SystemExit(
             f"error: A file could not be written; is the disk full? ({error})"

@@ -131,9 +131,9 @@ def read_texts(dataset: Dataset, tokenizer: Any) -> list[str]:
 
 
 def check_mask_token(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise `ValueError` where the tokenizer has no mask token."""
+    """Raise `InputError` where the tokenizer has no mask token."""
     if tokenizer.mask_token is None:
-        raise ValueError(
+        raise InputError(
             f"The tokenizer ({type(tokenizer).__name__}) has no mask token, which masked language "
             "modelling needs. Use a checkpoint of the BERT kind together with its own tokenizer."
         )

@@ -31,6 +31,11 @@ function ink() {
   const color = (name) => style.getPropertyValue("--" + name).trim();
   return { paper: color("paper"), ink: color("ink"), soft: color("soft"), line: color("line") };
 }
+function widths(font) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = font + " " + getComputedStyle(document.body).fontFamily;
+  return (text) => context.measureText(text).width;
+}
 function layout(more) {
   const colors = ink();
   const axis = { gridcolor: colors.line, linecolor: colors.line, zeroline: false, automargin: true };
@@ -75,8 +80,7 @@ function drawMap() {
 function labelMap() {
   const { xaxis, yaxis, _size: size } = map._fullLayout;
   const colors = ink();
-  const measure = document.createElement("canvas").getContext("2d");
-  measure.font = "600 12px " + getComputedStyle(document.body).fontFamily;
+  const width = widths("600 12px");
   const taken = [];
   const annotations = [];
   for (const cluster of clusters) {
@@ -84,7 +88,7 @@ function labelMap() {
     const text = short(cluster.label, isNarrow.matches ? 22 : 36);
     const [x, y] = [xaxis.l2p(cluster.x), yaxis.l2p(cluster.y) - LIFT];
     if (x < 0 || x > size.w || y < 0 || y > size.h) continue;
-    const half = measure.measureText(text).width / 2 + 5;
+    const half = width(text) / 2 + 5;
     const shift = Math.max(half - x, 0) + Math.min(size.w - half - x, 0); // back into the picture
     const box = { left: x + shift - half, right: x + shift + half, top: y - 9, bottom: y + 9 };
     if (taken.some((o) => box.left < o.right && box.right > o.left && box.top < o.bottom && box.bottom > o.top)) continue;
@@ -201,16 +205,17 @@ function drawHierarchy() {
   const colors = ink();
   const joined = (axis) => lines.flatMap((line) => [...line[axis], null]); // one trace, with gaps, however many clusters
   const tree = { type: "scatter", mode: "lines", hoverinfo: "skip", x: joined("x"), y: joined("y"), line: { color: colors.soft, width: 1.5 } };
+  const length = isNarrow.matches ? 18 : 44;
+  const names = leaves.map((n) => `${short(byNumber.get(n).label, length)} · ${n}`);
+  const room = 24 + Math.max(...names.map(widths("12px"))); // names as ticks take a minute where there are 1,500
   const ends = {
-    type: "scatter", mode: "markers", hoverinfo: "none", cliponaxis: false, x: leaves.map(() => 0), y: leaves.map((_, i) => 10 * i + 5),
+    type: "scatter", mode: "markers+text", hoverinfo: "none", text: names.map(plain), textposition: "middle left", cliponaxis: false, x: leaves.map(() => 0), y: leaves.map((_, i) => 10 * i + 5),
     marker: { size: 9, color: leaves.map((n) => byNumber.get(n).color), symbol: leaves.map((n) => SYMBOLS[byNumber.get(n).shape]) },
   };
-  const length = isNarrow.matches ? 18 : 44;
-  const names = leaves.map((n) => `${nameOf(n, length)} · ${n}`);
-  const yaxis = { tickvals: ends.y, ticktext: names, range: [10 * leaves.length, 0], showgrid: false, ticks: "outside", ticklen: 8, tickcolor: colors.paper };
+  const yaxis = { range: [10 * leaves.length, 0], showgrid: false, showticklabels: false };
   const xaxis = { title: { text: "cosine distance" }, rangemode: "tozero" };
   element("hierarchy").style.height = 70 + 20 * leaves.length + "px";
-  Plotly.newPlot("hierarchy", [tree, ends], layout({ xaxis, yaxis, dragmode: false }), { ...settings, displayModeBar: false });
+  Plotly.newPlot("hierarchy", [tree, ends], layout({ xaxis, yaxis, margin: { l: room, r: 8, t: 8, b: 8 }, dragmode: false }), { ...settings, displayModeBar: false });
 }
 function drawConfusion() {
   if (!data.confusion) return;
@@ -222,7 +227,8 @@ function drawConfusion() {
     colorscale: [[0, ink().paper], [1, isDark.matches ? "#8ab8ff" : "#1f5fbf"]],
     hovertemplate: "class %{y}<br>cluster %{x}<br>%{customdata} texts, %{z:.0%} of the class<extra></extra>",
   };
-  const ticks = (texts) => ({ tickvals: texts.map((_, i) => i), ticktext: texts, showgrid: false, tickfont: { size: texts.length > 40 ? 8 : 11 } });
+  // Beyond some hundred, names hide each other, and take a minute to draw; pointing at a cell tells them.
+  const ticks = (texts) => ({ tickvals: texts.map((_, i) => i), ticktext: texts, showgrid: false, showticklabels: texts.length <= 300, tickfont: { size: texts.length > 40 ? 8 : 11 } });
   const yaxis = { ...ticks(classes.map((name) => plain(short(name, length)))), autorange: "reversed" };
   const xaxis = { ...ticks(numbers.map((n) => nameOf(n, length))), tickangle: -90, side: "bottom" };
   element("confusion").style.height = 240 + Math.max(12, 30 - classes.length / 4) * classes.length + "px";

@@ -16,6 +16,7 @@ from bert_clustering.reports.figure import (
     draw_map,
     place_labels,
 )
+from helpers import make_result
 
 
 def test_ten_clusters_have_ten_colors_and_fifty_fifty_looks():
@@ -75,14 +76,13 @@ def test_drawn_labels_do_not_overlap():
 
 def test_a_map_shows_all_clusters_and_any_label(tmp_path):
     generator, clusters = np.random.default_rng(0), np.repeat(np.arange(5), 40)
-    middles = np.array([[0, 0], [5, 0], [0, 5], [5, 5], [9, 9], [0, 0]], dtype=float)
+    middles = np.array([[0, 0], [5, 0], [0, 5], [5, 5], [9, 9]], dtype=float)
     positions = middles[clusters] + 0.3 * generator.normal(size=(200, 2))
     labels = ["$x_{1}$, 100%", "two\nlines", "деньги, банк", "🦄, 漢字, 𓀀", "<b>&amp;</b>", "empty"]
+    result = make_result(["text"] * 200, clusters, labels, positions=positions)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        draw_map(
-            tmp_path / "map.png", positions, clusters, middles, labels, "200 texts in 6 clusters"
-        )
+        draw_map(tmp_path / "map.png", result)
     pixels = imread(tmp_path / "map.png")[..., :3]
     assert pixels.shape[0] > 1000
     for color in COLORS[:5]:

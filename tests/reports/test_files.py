@@ -1,4 +1,4 @@
-"""Files and tables that people read."""
+"""CSV, JSON and NumPy files."""
 
 import csv
 import json
@@ -8,14 +8,11 @@ import numpy as np
 import pytest
 
 from bert_clustering.reports.files import (
-    cluster_table,
-    nearest_documents,
-    one_line,
     plain_text,
     replacing,
     safe_cell,
-    score_table,
     write_assignments,
+    write_embeddings,
     write_json,
 )
 from bert_clustering.texts.documents import make_documents
@@ -32,7 +29,7 @@ def test_assignments_keep_rows_order_and_ids(positions, tmp_path):
     documents = make_documents(columns, "a.csv", id_column="id", skip_bad_rows=True)
     path = tmp_path / "results" / "clusters.csv"
     parts = [(documents, np.array([1, 0]), np.array([0.75, 1.0]))]
-    write_assignments(path, parts, {0: "zero", 1: "one"}, positions)
+    assert write_assignments(path, parts, {0: "zero", 1: "one"}, positions) == 3
     first, second, none = ({}, {}, {})
     if positions is not None:
         first, second, none = (
@@ -84,11 +81,27 @@ def test_formulas_in_texts_and_labels_are_neutralised_but_not_in_ids(tmp_path):
     assert rows == [("=1", "'@a", "'=cmd()"), ("-2", "b", "plain")]
 
 
-def test_json_is_strict_and_adds_to_what_is_there(tmp_path):
+def test_json_is_strict_and_keeps_nothing_of_what_was_there(tmp_path):
     path = tmp_path / "all_results.json"
     write_json(path, {"a": 1, "b": 0.5})
     write_json(path, {"b": math.nan, "c": math.inf})
-    assert json.loads(path.read_text()) == {"a": 1, "b": None, "c": None}
+    assert json.loads(path.read_text()) == {"b": None, "c": None}
+
+
+def test_rows_are_counted_over_all_parts_and_outliers_have_a_name(tmp_path):
+    parts = [
+        (make_documents({"text": texts}, "a.csv"), np.array(clusters), np.ones(len(texts)))
+        for texts, clusters in ((["a", "b"], [0, -1]), (["c"], [1]))
+    ]
+    assert write_assignments(tmp_path / "a.csv", iter(parts), {0: "x", 1: "y"}) == 3
+    assert [row["label"] for row in read_rows(tmp_path / "a.csv")] == ["x", "outlier", "y"]
+    assert write_assignments(tmp_path / "none.csv", [], {}) == 0
+
+
+def test_embeddings_are_read_back(tmp_path):
+    embeddings = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_embeddings(tmp_path / "results" / "embeddings.npy", embeddings)
+    np.testing.assert_array_equal(np.load(tmp_path / "results" / "embeddings.npy"), embeddings)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -101,57 +114,3 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     with replacing(path, "wb") as file:
         file.write(b"\xff")
     assert path.read_bytes() == b"\xff" and list(tmp_path.iterdir()) == [path]
-
-
-def test_nearest_documents_are_distinct_texts():
-    embeddings = np.array([[0.0], [0.1], [0.1], [0.3], [0.5], [5.0]])
-    texts = ["a", "b", "b", "c", "d", "e"]
-    nearest = nearest_documents(
-        embeddings, np.array([[0.0], [5.5], [9.0]]), np.array([0, 0, 0, 0, 0, 1]), texts
-    )
-    assert nearest == [[0, 1, 3], [5], []]
-
-
-def test_near_duplicates_of_nearer_documents_are_skipped():
-    texts = [
-        "the red car is fast and loud",
-        "The red car is fast and LOUD",
-        "a red car is fast and loud",
-        "a blue sea",
-    ]
-    nearest = nearest_documents(
-        np.arange(4.0)[:, None], np.zeros((1, 1)), np.zeros(4, dtype=int), texts, count=3
-    )
-    assert nearest == [[0, 2, 3]], "one word of eight differs: 6 of 8 are shared"
-
-
-@pytest.mark.parametrize(
-    "text, shown",
-    [
-        ("plain", "plain"),
-        ("two\r\nlines\t\x00here", "two lines here"),
-        ("\x1b[2Jwipe", "[2Jwipe"),
-        ("right\u202eleft", "right left"),
-        ("x" * 100, "x" * 19 + "…"),
-        ("x" * 10_000_000, "x" * 19 + "…"),
-    ],
-)
-def test_a_text_is_shown_on_one_harmless_line(text, shown):
-    assert one_line(text, width=20) == shown
-
-
-def test_tables_show_sizes_texts_and_scores():
-    about = (np.array([0, 1, 1]), [[0], [2, 1]], ["one", "two", "three"], ["A", "B"])
-    lines = list(cluster_table(*about, np.array([0.5, 0.75]), [None, 0.8]))
-    assert lines == [
-        *("B: 2 documents (66.7%), probability 0.75, stability 0.80", "    three", "    two"),
-        *("A: 1 documents (33.3%), probability 0.50", "    one"),
-    ]
-    assert list(score_table({"eval_silhouette": 0.3})) == []
-    metrics = {
-        f"{stage}_{name}": 0.5
-        for stage in ("kmeans", "eval")
-        for name in ("accuracy", "nmi", "ari", "purity")
-    }
-    table = "\n".join(score_table(metrics))
-    assert "k-means" in table and "final" in table and "start" not in table

@@ -85,9 +85,7 @@ def test_texts_share_a_budget():
 def test_many_long_texts_are_cut_and_many_texts_thinned(monkeypatch):
     monkeypatch.setattr(report_page, "MAX_POINTS", 100)
     monkeypatch.setattr(report_page, "TEXT_BUDGET", 20_000)
-    result = make_result(
-        [f"{i} " + "ж" * 900 for i in range(300)], [0] * 298 + [1] * 2, ["a", "b"]
-    )
+    result = make_result([f"{i} " + "ж" * 900 for i in range(300)], [0] * 298 + [1] * 2, ["a", "b"])
     page = render(result)
     documents = page_data(page)["documents"]
     assert (

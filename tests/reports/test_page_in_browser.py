@@ -127,7 +127,10 @@ def test_it_opens_without_an_error_a_request_or_a_hostile_text_run(opened, page)
         for url in requests
         if url != page.as_uri() and not url.startswith(("data:", "chrome:", "blob:"))
     ]
-    ask = "const done = arguments[0]; fetch('https://example.org').then(() => done('sent'), () => done('refused'))"
+    ask = (
+        "const done = arguments[0]; "
+        "fetch('https://example.org').then(() => done('sent'), () => done('refused'))"
+    )
     assert opened.driver.execute_async_script(ask) == "refused", (
         "the page could not ask if it wanted to"
     )

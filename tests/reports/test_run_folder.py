@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from bert_clustering.errors import InputError
 from bert_clustering.reports.files import write_assignments
 from bert_clustering.reports.run_folder import RunFolder
 from bert_clustering.texts.documents import Documents
@@ -51,7 +52,7 @@ def test_classes_of_another_run_are_noticed_and_a_run_without_classes_leaves_non
     write_run(tmp_path, list("abababab"))
     path = tmp_path / "results" / "classes.csv"
     path.write_text("id,class\n00,a\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="does not hold the ids of .*row by row. Delete it"):
+    with pytest.raises(InputError, match="does not hold the ids of .*row by row. Delete it"):
         RunFolder(tmp_path).documents()
     write_run(tmp_path, None)
     assert not path.exists() and RunFolder(tmp_path).documents().classes is None
@@ -59,7 +60,7 @@ def test_classes_of_another_run_are_noticed_and_a_run_without_classes_leaves_non
 
 def test_a_folder_without_a_run_is_one_clear_error(tmp_path):
     with pytest.raises(
-        ValueError, match="There is no '.*clusters.csv' to report on. Pass the folder of a run"
+        InputError, match="There is no '.*clusters.csv' to report on. Pass the folder of a run"
     ):
         RunFolder(tmp_path).documents()
 

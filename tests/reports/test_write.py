@@ -165,8 +165,8 @@ def test_people_read_sentences_and_trackers_get_numbers(trained):
     sentences = [line for line in lines if "of the documents moved" in line]
     assert len(sentences) == 2
     assert re.fullmatch(
-        r"epoch 1: \d+\.\d % of the documents moved, largest cluster \d+\.\d %, smallest \d+\.\d %, "
-        r"mean probability 0\.\d+",
+        r"epoch 1: \d+\.\d % of the documents moved, largest cluster \d+\.\d %, "
+        r"smallest \d+\.\d %, mean probability 0\.\d+",
         sentences[0],
     )
     assert any(

@@ -13,7 +13,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from transformers import AutoModelForMaskedLM, BertTokenizer  # noqa: E402
 
-from helpers import COMMON_WORDS, TOPICS, tiny_config  # noqa: E402
+from helpers import COMMON_WORDS, TOPICS, build_trainer, tiny_config  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +69,13 @@ def headless_dir(encoder_dir, tokenizer, tmp_path_factory) -> str:
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def make_trainer(corpus, tokenizer, encoder_dir, tmp_path):
+    """Trainers on the toy corpus, or on other texts, with arguments of their own."""
+
+    def make(name=encoder_dir, texts=corpus[0], **arguments):
+        return build_trainer(name, tokenizer, texts, str(tmp_path / "run"), **arguments)
+
+    return make

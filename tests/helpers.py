@@ -11,8 +11,8 @@ from transformers import CONFIG_MAPPING
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.reports.result import ClusteringResult
 from bert_clustering.texts.documents import Documents
-from bert_clustering.training.batches import ClusteringCollator
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
+from bert_clustering.training.batches import ClusteringCollator
 
 
 VOCAB_SIZE = 101
@@ -159,3 +159,15 @@ def page_data(page: str) -> dict:
     return json.loads(
         re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
     )
+
+
+def parameters(trainer: ClusteringTrainer) -> dict[str, torch.Tensor]:
+    """A copy of a trainer's weights."""
+    return {
+        name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()
+    }
+
+
+def logged(trainer: ClusteringTrainer, name: str) -> list[float]:
+    """A figure in every log line that has it."""
+    return [line[name] for line in trainer.state.log_history if name in line]

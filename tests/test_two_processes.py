@@ -5,6 +5,7 @@ set of files.
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,31 +21,20 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 # `accelerate launch --cpu --num_processes 2` starts one process without a word, so the launcher is
-# told otherwise.
+# told otherwise. Each command ends in the port.
 LAUNCHERS = {
-    "torchrun": ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517"],
-    "accelerate": [
-        "-m",
-        "accelerate.commands.accelerate_cli",
-        "launch",
-        "--multi_gpu",
-        "--num_processes",
-        "2",
-    ]
-    + [
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        "--main_process_port",
-        "29518",
-    ],
+    "torchrun": "torch.distributed.run --nproc_per_node 2 --master_port",
+    "accelerate": "accelerate.commands.accelerate_cli launch --multi_gpu --num_processes 2 "
+    "--num_machines 1 --mixed_precision no --dynamo_backend no --main_process_port",
 }
-# What a machine of two runs, before its number; here they are one.
-MACHINE = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
-MACHINE += ["--master_addr", "127.0.0.1", "--master_port", "29519", "--node_rank"]
+# What each machine of two runs, before its number; here they are one.
+MACHINE = "torch.distributed.run --nnodes 2 --nproc_per_node 1 --master_addr 127.0.0.1"
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 def launch(arguments: list[str], folder: Path) -> str:
@@ -61,10 +51,11 @@ def launch(arguments: list[str], folder: Path) -> str:
 def test_two_machines_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_path):
     texts = [*corpus[0], *corpus[0][:21]]  # seven updates of 16 in an epoch
     (tmp_path / "texts.json").write_text(json.dumps(texts))
+    machine = ["-m", *MACHINE.split(), "--master_port", free_port(), "--node_rank"]
     found = []
     for num_processes, batch_size, launchers in (
         (1, "16", [[]]),
-        (2, "8", [[*MACHINE, "0"], [*MACHINE, "1"]]),
+        (2, "8", [[*machine, "0"], [*machine, "1"]]),
     ):
         folder = tmp_path / str(num_processes)
         script = [
@@ -91,7 +82,7 @@ def test_two_processes_make_one_run(launcher, corpus, headless_dir, tmp_path):
     texts, topics = corpus
     records = [{"text": text, "topic": topic} for text, topic in zip(texts, topics, strict=True)]
     (tmp_path / "texts.json").write_text(json.dumps(records))
-    command = [*LAUNCHERS[launcher], str(ROOT / "run_clustering.py")]
+    command = ["-m", *LAUNCHERS[launcher].split(), free_port(), str(ROOT / "run_clustering.py")]
     command += ["--model_name_or_path", headless_dir, "--train_file", str(tmp_path / "texts.json")]
     command += [
         "--label_column",

@@ -15,7 +15,6 @@ from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
 from ..training.arguments import DataArguments
-from ..training.inference import ClusterPrediction
 from .layout import project
 from .result import OUTLIER, SCORES_OF_K, ClusteringResult, mean_per_cluster
 from .run_folder import RunFolder
@@ -66,7 +65,10 @@ def gather_result(
     threshold, embeddings = data_args.outlier_threshold, prediction.embeddings
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
     measured = carry_over(origin.metrics(), bool(args.merge)) if args.reports_alone else {}
-    measured |= metrics | score_clusters(trainer, documents, prediction)
+    measured |= metrics | score_clusters(trainer, embeddings, clusters)
+    if documents.classes is not None:
+        classes = documents.classes[documents.usable]
+        measured |= score_against_gold(trainer, classes, clusters, probabilities)
     measured["num_clusters"] = config.num_clusters
     means = mean_per_cluster(probabilities, clusters, config.num_clusters)
     measured["cluster_probability"] = means.tolist()
@@ -146,11 +148,16 @@ def describe_settings(
 
 
 def score_clusters(
-    trainer: ClusteringTrainer, documents: Documents, prediction: ClusterPrediction
+    trainer: ClusteringTrainer, embeddings: np.ndarray, clusters: np.ndarray
 ) -> dict[str, Any]:
-    """Scores of the clusters of the usable documents."""
+    """Scores that need no gold classes.
+
+    Args:
+        trainer (`ClusteringTrainer`): With its training set, and the clustering if it has trained.
+        embeddings (`np.ndarray` of shape `(num_usable, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
+    """
     state, num_clusters = trainer.clustering, trainer.model.config.num_clusters
-    clusters, embeddings = prediction.clusters, prediction.embeddings
     metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
     if state is not None and state.repeats is not None:
         stability = cluster_stability(clusters, state.repeats.cpu().numpy(), num_clusters)
@@ -160,19 +167,22 @@ def score_clusters(
         tried = state.num_clusters_scores.tolist()
         metrics[SCORES_OF_K] = {str(int(k)): score for k, score in tried}
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
-    metrics |= {f"eval_{name}": score for name, score in scores.items()}
-    if documents.classes is not None:
-        metrics |= score_against_gold(trainer, documents.classes[documents.usable], prediction)
-    return metrics
+    return metrics | {f"eval_{name}": score for name, score in scores.items()}
 
 
 def score_against_gold(
-    trainer: ClusteringTrainer, classes: np.ndarray, prediction: ClusterPrediction
+    trainer: ClusteringTrainer, classes: np.ndarray, clusters: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, float]:
-    """Scores of the clusters against gold classes, `(num_usable,)`; where the run trained, also of
-    plain k-means, of the start, and of the model between start and training.
+    """Scores against gold classes; where the run trained, also of plain k-means, of the start, and
+    of the model between start and training.
+
+    Args:
+        trainer (`ClusteringTrainer`): With the clustering if it has trained.
+        classes (`np.ndarray` of shape `(num_usable,)`): Gold class of each document.
+        clusters (`np.ndarray` of shape `(num_usable,)`): Its cluster.
+        probabilities (`np.ndarray` of shape `(num_usable,)`): The probability of that cluster.
     """
-    state, stages = trainer.clustering, {"eval": prediction.clusters}
+    state, stages = trainer.clustering, {"eval": clusters}
     if state is not None:
         before = {
             "kmeans": state.kmeans_clusters,
@@ -180,11 +190,11 @@ def score_against_gold(
             "untrained": state.untrained_clusters,
         }
         stages |= {name: found.cpu().numpy() for name, found in before.items() if found is not None}
-    right = in_matched_class(classes, stages["eval"])
-    metrics = {"eval_calibration_error": calibration_error(right, prediction.probabilities)}
-    for stage, clusters in stages.items():
-        scores = gold_scores(classes, clusters)
+    right = in_matched_class(classes, clusters)
+    metrics = {"eval_calibration_error": calibration_error(right, probabilities)}
+    for stage, found in stages.items():
+        scores = gold_scores(classes, found)
         metrics |= {f"{stage}_{name}": score for name, score in scores.items()}
         if state is not None:
-            metrics[f"{stage}_start_silhouette"] = state.score.silhouette(clusters)
+            metrics[f"{stage}_start_silhouette"] = state.score.silhouette(found)
     return metrics

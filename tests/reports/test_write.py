@@ -220,6 +220,61 @@ def test_the_report_is_made_again_after_an_edit_of_the_labels(run_copy):
     assert {name: (run_copy / name).read_bytes() for name in kept} == kept
 
 
+def test_outliers_of_an_earlier_report_are_gone(run_copy):
+    known = read_json(run_copy / "all_results.json")
+    call("--do_report", "--model_name_or_path", run_copy, "--outlier_threshold", 1)
+    marked = [row for row in read_rows(run_copy) if row["cluster"] == "-1"]
+    assert read_json(run_copy / "all_results.json")["outliers"] == len(marked) > 0
+    call("--do_report", "--model_name_or_path", run_copy)
+    assert not [row for row in read_rows(run_copy) if row["cluster"] == "-1"]
+    assert set(read_json(run_copy / "all_results.json")) == set(known), "and all else is there"
+
+
+def test_scores_of_other_texts_are_gone(run_copy, corpus, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("\n".join(corpus[0][:40]) + "\n", encoding="utf-8")
+    call(
+        "--do_eval",
+        "--model_name_or_path",
+        run_copy,
+        "--train_file",
+        other,
+        "--output_dir",
+        run_copy,
+    )
+    assert set(read_json(run_copy / "all_results.json")) == {
+        *("eval_silhouette", "eval_smallest_cluster", "eval_largest_cluster"),
+        *("cluster_probability", "num_clusters", "truncated_share"),
+    }
+    assert not (run_copy / "results" / "classes.csv").exists() and len(read_rows(run_copy)) == 40
+    page, settings = read_page(run_copy), read_json(run_copy / "results" / "settings.json")
+    assert "other.txt" in page and "texts.csv" not in page and settings["Texts"] == "other.txt"
+    assert settings["Seed"] == "5" and "Learning rate" in page, "the model is the same"
+    assert [cluster["stability"] for cluster in page_data(page)["clusters"]] == [None] * 3
+
+
+def test_a_report_without_its_gold_classes_has_no_scores_against_them(run_copy):
+    (run_copy / "results" / "classes.csv").unlink()
+    before = read_json(run_copy / "all_results.json")
+    call("--do_report", "--model_name_or_path", run_copy)
+    after = read_json(run_copy / "all_results.json")
+    assert "eval_accuracy" in before and "eval_accuracy" not in after
+    assert after["cluster_stability"] == before["cluster_stability"]
+    assert "Against the gold classes" not in read_page(run_copy)
+
+
+def test_a_local_dataset_is_shown_by_its_last_name(trained, corpus, tmp_path):
+    folder = tmp_path / "private place" / "letters"
+    folder.mkdir(parents=True)
+    text = "\n".join(["text", *corpus[0][:30]]) + "\n"
+    (folder / "data.csv").write_text(text, encoding="utf-8")
+    new = tmp_path / "new"
+    common = ("--do_eval", "--model_name_or_path", trained[0], "--output_dir", new)
+    call(*common, "--dataset_name", f"{folder}/")
+    assert read_json(new / "results" / "settings.json")["Texts"] == "letters"
+    assert ">letters</div>" in read_page(new) and "private place" not in read_page(new)
+
+
 def test_merged_clusters_make_a_model_like_any_other(run_copy, tmp_path, capsys):
     before, merged = read_rows(run_copy), tmp_path / "merged"
     files = {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
@@ -246,11 +301,9 @@ def test_merged_clusters_make_a_model_like_any_other(run_copy, tmp_path, capsys)
     model = BertForClustering.from_pretrained(merged)
     assert model.config.num_clusters == 2 and model.cluster_head.centroids.shape == (2, 40)
     metrics = read_json(merged / "all_results.json")
-    assert (
-        metrics["num_clusters"] == 2
-        and metrics["train_runtime"] > 0
-        and math.isfinite(metrics["eval_accuracy"])
-    )
+    assert metrics["num_clusters"] == 2 and metrics["train_runtime"] > 0
+    assert math.isfinite(metrics["eval_accuracy"])
+    assert not {"cluster_stability", "cluster_score", "eval_start_silhouette"} & set(metrics)
     card = (merged / "README.md").read_text(encoding="utf-8")
     assert "into 2 groups" in card and "texts.csv" not in card and "- Seed: 5" in card
 
@@ -265,6 +318,7 @@ def test_merged_clusters_make_a_model_like_any_other(run_copy, tmp_path, capsys)
         "--output_dir",
         merged,
     )
+    assert read_json(merged / "all_results.json") == metrics, "new texts change no score"
     with pytest.raises(
         SystemExit, match="already holds a model. Choose another folder for the merged one"
     ):

@@ -2,7 +2,7 @@
 assigned to clusters.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import transformers
 
@@ -57,6 +57,12 @@ class BertClusterConfig(PreTrainedConfig):
     base_model: str | None = None
     tie_word_embeddings: bool = True
 
+    if TYPE_CHECKING:  # what transformers makes of the fields, and checkers cannot see
+        num_clusters: int
+        id2label: dict[int, str]
+
+        def __init__(self, **kwargs: Any) -> None: ...
+
     def __post_init__(self, **kwargs: Any) -> None:
         if not isinstance(self.backbone_config, PreTrainedConfig):
             backbone = dict(self.backbone_config or {})
@@ -70,22 +76,23 @@ class BertClusterConfig(PreTrainedConfig):
         }
         num_clusters = kwargs.pop("num_clusters", kwargs.pop("num_labels", None))
         super().__post_init__(**kwargs)
-        num_clusters = self.num_labels if num_clusters is None else num_clusters
+        num_clusters = self.num_clusters if num_clusters is None else num_clusters
         if num_clusters < 2:
             raise ValueError(f"num_clusters={num_clusters}: at least 2 clusters are needed.")
         if self.alpha is not None and not self.alpha > 0:
             raise ValueError(f"alpha={self.alpha}: it must be larger than 0.")
-        self.num_labels = num_clusters
+        self.num_clusters = num_clusters
 
     @property
     def hidden_size(self) -> int:
         """Width D of the embeddings."""
-        return self.backbone_config.hidden_size
+        return self.get_text_config().hidden_size
 
     def get_text_config(self, *args: Any, **kwargs: Any) -> PreTrainedConfig:
         """The backbone's configuration, which holds the vocabulary (`resize_token_embeddings` asks
         for it).
         """
+        assert isinstance(self.backbone_config, PreTrainedConfig)  # since `__post_init__`
         return self.backbone_config
 
 

@@ -87,8 +87,12 @@ def check_masked_lm(model_type: str | None, name: str) -> None:
     """Raise `ValueError` unless `model_type` is a family of encoders that `AutoModelForMaskedLM`
     builds.
     """
-    config_class = CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else None
-    if config_class not in MODEL_FOR_MASKED_LM_MAPPING or config_class().is_encoder_decoder:
+    if (
+        model_type is None
+        or model_type not in CONFIG_MAPPING
+        or (config_class := CONFIG_MAPPING[model_type]) not in MODEL_FOR_MASKED_LM_MAPPING
+        or config_class().is_encoder_decoder
+    ):
         raise ValueError(
             f"'{name}' is a checkpoint of type '{model_type}', which is no masked-language-model "
             "encoder. Use one of the BERT kind: BERT, DistilBERT, RoBERTa, XLM-RoBERTa, MPNet, "
@@ -111,11 +115,11 @@ class ClusteringOutput(ModelOutput):
             hidden_size)`): Token states.
     """
 
-    loss: torch.FloatTensor | None = None
-    mlm_loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
-    embeddings: torch.FloatTensor | None = None
-    last_hidden_state: torch.FloatTensor | None = None
+    loss: torch.Tensor | None = None
+    mlm_loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    embeddings: torch.Tensor | None = None
+    last_hidden_state: torch.Tensor | None = None
 
 
 class ClusterHead(nn.Module):
@@ -127,7 +131,7 @@ class ClusterHead(nn.Module):
     def __init__(self, config: BertClusterConfig) -> None:
         super().__init__()
         self.config = config
-        self.centroids = nn.Parameter(torch.zeros(config.num_labels, config.hidden_size))
+        self.centroids = nn.Parameter(torch.zeros(config.num_clusters, config.hidden_size))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         return soft_assignment(
@@ -138,6 +142,7 @@ class ClusterHead(nn.Module):
 class BertForClustering(PreTrainedModel):
     """A masked language model with cluster centroids over its mean-pooled embeddings."""
 
+    config: BertClusterConfig
     config_class = BertClusterConfig
     base_model_prefix = "backbone"
     accepts_loss_kwargs = supports_gradient_checkpointing = True
@@ -162,7 +167,7 @@ class BertForClustering(PreTrainedModel):
             init.zeros_(module.centroids)
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # type: ignore[override]  # a checkpoint has to be named
         cls,
         pretrained_model_name_or_path: str,
         *args: Any,
@@ -245,7 +250,8 @@ class BertForClustering(PreTrainedModel):
         )
         model = cls(config, backbone=backbone).eval()
         model.cluster_head.to(backbone.device)
-        return (model, info) if wants_info else model
+        # A pair is what transformers returns then, which its own annotations do not say.
+        return (model, info) if wants_info else model  # type: ignore[return-value]
 
     @property
     def has_clusters(self) -> bool:
@@ -327,13 +333,13 @@ class BertForClustering(PreTrainedModel):
         85 % of it would be thrown away. A hook between encoder and head hands on the masked states
         only; it fits every family.
         """
-        hidden = []
+        hidden: list[torch.Tensor] = []
 
         def hand_on_masked(
             encoder: nn.Module, arguments: tuple, output: ModelOutput
         ) -> ModelOutput:
-            hidden.append(output.last_hidden_state)
-            output.last_hidden_state = output.last_hidden_state[masked][None]
+            hidden.append(output["last_hidden_state"])
+            output["last_hidden_state"] = output["last_hidden_state"][masked][None]
             return output
 
         hook = self.backbone.base_model.register_forward_hook(hand_on_masked)

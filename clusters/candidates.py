@@ -47,11 +47,12 @@ def kmeans(
         True
     """
     random_state = np.random.RandomState(seed)  # noqa: NPY002 (scikit-learn takes no Generator)
-    best, seen = None, embeddings[draw_sample(len(embeddings), seed, 50_000)]
-    for _ in trange(num_restarts, desc="k-means", disable=not progress):
-        run = KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
-        if best is None or run.inertia_ < best.inertia_:
-            best = run
+    seen = embeddings[draw_sample(len(embeddings), seed, 50_000)]
+    runs = (
+        KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
+        for _ in trange(num_restarts, desc="k-means", disable=not progress)
+    )
+    best = min(runs, key=lambda run: run.inertia_)
     if len(seen) == len(embeddings):
         return best.labels_.astype(np.int64)
     return np.concatenate(

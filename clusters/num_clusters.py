@@ -47,7 +47,7 @@ class Trees:
     """
 
     def __init__(self, embeddings: np.ndarray, max_clusters: int, seed: int) -> None:
-        self.trees = {}
+        self.trees: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         most = max(2, len(embeddings) // 3)
         size = 8
         while size < 8 * max_clusters and size not in self.trees:

@@ -1,4 +1,4 @@
-"""Arrays with a row a document: gone through in batches, sampled, and on disk where they are large."""
+"""Arrays with a row per document: in batches, sampled, and on disk where they are large."""
 
 import tempfile
 from collections.abc import Iterator
@@ -38,9 +38,8 @@ def empty_rows(num_rows: int, num_columns: int, folder: str | None = None) -> np
     if 4 * num_rows * num_columns <= MAX_IN_MEMORY:
         return np.empty((num_rows, num_columns), dtype=np.float32)
     with tempfile.TemporaryFile(dir=folder) as file:  # the map keeps it alive
-        for part in batches(
-            num_rows
-        ):  # a disk that is full later on would end the process without a word
-            file.write(np.zeros((part.stop - part.start, num_columns), dtype=np.float32))
+        # A disk that is full later on would end the process without a word.
+        for part in batches(num_rows):
+            file.write(np.zeros((part.stop - part.start, num_columns), dtype=np.float32).data)
         file.flush()
         return np.memmap(file, dtype=np.float32, mode="w+", shape=(num_rows, num_columns))

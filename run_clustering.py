@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 from accelerate.utils import broadcast_object_list
 from datasets import load_dataset
 from huggingface_hub.errors import HTTPError
@@ -70,7 +71,8 @@ Arguments = tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]
 
 
 def parse_arguments() -> Arguments:
-    parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
+    kinds = (ModelArguments, DataArguments, ClusteringTrainingArguments)
+    parser = HfArgumentParser(kinds)  # type: ignore[arg-type]  # its `DataClassType` is no type
     if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
         model_args, data_args, training_args = parser.parse_json_file(json_file=sys.argv[1])
     else:
@@ -119,7 +121,7 @@ def read_documents(
     """The documents to cluster, checked; `None` where there are only new ones to assign."""
     if not (training_args.do_train or training_args.do_eval):
         return None
-    source = data_args.train_file or data_args.dataset_name
+    source = data_args.source
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     if data_args.train_file is not None:
         columns = read_columns(source, names)
@@ -184,6 +186,30 @@ def make_trainer(
         ) from error
 
 
+def report(
+    trainer: ClusteringTrainer,
+    documents: Documents,
+    data_args: DataArguments,
+    metrics: dict[str, float],
+    origin: RunFolder,
+    before_merge: np.ndarray | None,
+) -> list[str]:
+    """Cluster the documents with the model as it stands and write all there is to tell; lines for a
+    person to read, on the main process.
+    """
+    output_dir = Path(trainer.args.output_dir)
+    result = gather_result(trainer, documents, data_args, metrics, origin, before_merge)
+    if trainer.args.merge:  # whose clusters have their names now
+        trainer.save_model()
+    if result is None:
+        return []
+    write_results(result, output_dir, data_args.save_embeddings)
+    if trainer.args.do_report and not trainer.args.do_train:
+        origin.copy_history(trainer.args.output_dir)
+    trainer.card |= describe_for_card(result, data_args.dataset_name, data_args.card_examples)
+    return describe(result, output_dir)
+
+
 def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
@@ -193,6 +219,7 @@ def run(
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
     origin = RunFolder(model_args.model_name_or_path)
+    documents: Documents | None
     if training_args.reports_alone:
         documents = origin.documents()
     else:
@@ -216,18 +243,8 @@ def run(
         trainer.save_state()
 
     # Clusters of the texts, and of new ones
-    result = None
     if documents:
-        result = gather_result(trainer, documents, data_args, metrics, origin, before_merge)
-    if training_args.merge:
-        trainer.save_model()
-    if result:  # on the main process
-        write_results(result, output_dir, data_args.save_embeddings)
-        if training_args.do_report:
-            origin.copy_history(training_args.output_dir)
-        dataset, with_examples = data_args.dataset_name, data_args.card_examples
-        trainer.card |= describe_for_card(result, dataset, with_examples)
-        lines += describe(result, output_dir)
+        lines += report(trainer, documents, data_args, metrics, origin, before_merge)
     if training_args.do_predict and data_args.predict_text:
         lines += write_topic_mix(trainer, data_args.predict_text)
     if training_args.do_predict and data_args.predict_file:

@@ -1,9 +1,9 @@
-"""`ClusteringTrainer`: a `Trainer` whose loss is the masked-LM loss plus KL(P‖Q) over the clusters.
+"""`ClusteringTrainer`: a `Trainer` whose loss is masked-LM plus KL(P‖Q) over the clusters.
 
-    train():  clean pass -> start of the clusters, alpha -> p table   (a new masked-LM head warmed up)
+    train():  clean pass -> start of the clusters, alpha -> p table  (a new MLM head is warmed up)
     step:     masked batch -> q, L_m;  p[index] -> L_c;  mlm_weight L_m + clustering_weight L_c
     refresh:  clean pass -> q of the whole training set -> teacher -> p table; stop when few moved
-    end:      the last weights whose clusters score about as well as the best, the start's among them
+    end:      the last weights whose clusters score about as well as the best, the start's included
 
 Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p
 comes from a table over the whole training set, keyed by the document's `index`, so that it depends
@@ -56,15 +56,19 @@ class ClusteringTrainer(HubMixin, Trainer):
         trainer.train()
         clusters = trainer.predict(texts).clusters
 
-    Datasets are lists of texts, or have a column `text`, or are tokenised (`texts.tokens.tokenize`);
-    rows are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments
-    are those of [`~transformers.Trainer`], in its order.
+    Datasets are lists of texts, or have a column `text`, or are tokenised (`texts.tokenize`); rows
+    are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
+    those of [`~transformers.Trainer`], in its order.
 
     Raises:
         InputError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
             tokens, or one process was given several GPUs.
     """
 
+    args: ClusteringTrainingArguments
+    data_collator: ClusteringCollator
+    train_dataset: Dataset  # `None` only where a trainer is not to train
+    _documents_in_update: torch.Tensor  # `()`, over all processes
     loss_is_scaled_for_ga = True  # both losses are divided by what the whole update holds
 
     def __init__(
@@ -107,7 +111,6 @@ class ClusteringTrainer(HubMixin, Trainer):
         self.card: dict[str, Any] = {}  # what else the model card is to say
         self.inference = Inference(self.model, self.args, self.accelerator, self.data_collator)
         self._training_pass: tuple[tuple, np.ndarray] | None = None
-        self._documents_in_update: torch.Tensor | None = None
         self._updates_to_log = 0
         self._loss_parts: dict[str, torch.Tensor] = {}  # sums since the last log line
         self.refresh_targets = RefreshTargets(self)
@@ -163,7 +166,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         """Assign the whole training set anew, make the target from it, log both, and return the
         share that moved.
         """
-        state, embeddings = self.clustering, self._encode_training_set()
+        state, embeddings = self._started_clustering, self._encode_training_set()
         before, q = state.clusters, self.inference.assign(embeddings)
         revives = self.args.keep_best
         if revives and revive_emptied(self.model, embeddings, before, q.argmax(dim=1)):
@@ -177,7 +180,7 @@ class ClusteringTrainer(HubMixin, Trainer):
 
     def _end(self) -> float:
         """Take the weights that training ends with, and finish what hangs on them; their score."""
-        state, guard = self.clustering, self.clustering.guard
+        state, guard = self._started_clustering, self._started_clustering.guard
         if guard.judged_step != self.state.global_step:
             self.refresh()
         if self.args.keep_best and guard.kept_step != self.state.global_step:
@@ -189,14 +192,23 @@ class ClusteringTrainer(HubMixin, Trainer):
         self._name_clusters()
         return guard.kept_score if self.args.keep_best else guard.judged_score
 
+    @property
+    def _started_clustering(self) -> ClusteringState:
+        """The state of clusters that have started."""
+        if self.clustering is None:
+            raise InputError(
+                "The clusters have not started yet. Call train() or initialize_clusters() first."
+            )
+        return self.clustering
+
     def _name_clusters(self) -> None:
         """Name the clusters by their keywords, but for those that the user has named."""
         if not self.is_world_process_zero():
             return
         texts = read_texts(self.train_dataset, self.processing_class)
-        clusters, config = self.clustering.clusters.numpy(), self.model.config
-        self.keywords = cluster_keywords(texts, clusters, config.num_clusters)
-        name_clusters(config, self.keywords, self.clustering.named_by_user.tolist())
+        state, config = self._started_clustering, self.model.config
+        self.keywords = cluster_keywords(texts, state.clusters.numpy(), config.num_clusters)
+        name_clusters(config, self.keywords, state.named_by_user.tolist())
 
     def _encode_training_set(self) -> np.ndarray:
         """Embeddings of the training set, made once for the weights of each step."""
@@ -260,14 +272,14 @@ class ClusteringTrainer(HubMixin, Trainer):
         # There may be no masked token at all.
         num_items_in_batch = torch.as_tensor(num_items_in_batch).clamp(min=1)
         outputs = model(**inputs, num_items_in_batch=num_items_in_batch)
-        num_processes, loss = self.accelerator.num_processes, 0.0  # they average their gradients
+        num_processes = self.accelerator.num_processes  # they average their gradients
+        loss: torch.Tensor | float = 0.0
         if self.args.mlm_weight:
             mlm_loss = outputs.mlm_loss
             mlm_loss *= num_processes if self.args.average_tokens_across_devices else 1
             loss += self.args.mlm_weight * self._note("mlm_loss", mlm_loss)
         if self.args.clustering_weight:
-            targets = self.clustering.targets
-            p = targets[index.to(targets.device)].to(index.device)
+            p = self._started_clustering.targets_of(index)
             divergence = F.kl_div(outputs.logits, p, reduction="sum")
             clustering_loss = divergence / self._documents_in_update * num_processes
             loss += self.args.clustering_weight * self._note("clustering_loss", clustering_loss)
@@ -311,7 +323,7 @@ class ClusteringTrainer(HubMixin, Trainer):
 
     # What a finished model says of documents
 
-    def predict(
+    def predict(  # type: ignore[override]  # it takes texts too, and says more
         self,
         test_dataset: Dataset | IterableDataset | list[str] | None = None,
         ignore_keys: list[str] | None = None,
@@ -348,12 +360,12 @@ class ClusteringTrainer(HubMixin, Trainer):
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model; within a checkpoint, the state of the clustering too."""
-        is_checkpoint = _internal_call and output_dir and self.args.should_save
-        if is_checkpoint:  # one that stood here is not whole from now on
-            Path(output_dir, TRAINER_STATE_NAME).unlink(missing_ok=True)
+        checkpoint = output_dir if _internal_call and self.args.should_save else None
+        if checkpoint:  # one that stood here is not whole from now on
+            Path(checkpoint, TRAINER_STATE_NAME).unlink(missing_ok=True)
         super().save_model(output_dir, _internal_call=_internal_call)
-        if is_checkpoint and self.clustering is not None:
-            self.clustering.save(output_dir)
+        if checkpoint and self.clustering is not None:
+            self.clustering.save(checkpoint)
 
     def card_facts(self) -> dict[str, Any]:
         state = self.clustering
@@ -382,9 +394,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         progress = super()._init_training_state(
             max_steps, num_update_steps_per_epoch, num_train_epochs, *args
         )
-        has_ended = self.state.global_step >= max_steps or self.refresh_targets.had_ended(
-            self.args, self.state
-        )
+        state = self.state
+        has_ended = state.global_step >= max_steps or self.refresh_targets.had_ended(state)
         # It would take one step more.
         return (num_train_epochs, 0) if has_ended else progress
 

@@ -2,7 +2,8 @@ r"""Whether `--outlier_threshold` finds foreign documents, a tenth of all, drawn
 other corpora.
 
     python -m benchmarks.outliers --encoder sentence-transformers/all-MiniLM-L6-v2 \
-        --home stackoverflow.jsonl.gz:20:1800 --foreign tweet89.jsonl.gz yelp5_full_5000.jsonl.gz --seeds 42
+        --home stackoverflow.jsonl.gz:20:1800 --foreign tweet89.jsonl.gz yelp5_full_5000.jsonl.gz \
+        --seeds 42
 
 They are mixed into the training texts (`mixed`), where they may make clusters of their own, and, in
 a second training without them, into new texts of the home corpus (`new`). The home corpus is

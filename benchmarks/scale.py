@@ -1,8 +1,8 @@
 r"""Seconds and memory of each part of a run, at several numbers of documents, with real arrays of
 synthetic texts.
 
-    python -m benchmarks.scale --encoder sentence-transformers/all-MiniLM-L6-v2 --sizes 2000 20000
-    200000
+    python -m benchmarks.scale --encoder sentence-transformers/all-MiniLM-L6-v2 \
+        --sizes 2000 20000 200000
 
 Texts are eight words, most of them of one of K topics; the encoder is cut to its first layer, so
 that encoding does not hide the rest. Training takes five steps, with a refresh after them; the same

@@ -1,10 +1,10 @@
 r"""How fast training and encoding are: against the stock `Trainer`, the naive loop,
 sentence-transformers and the CPU.
 
-    python -m benchmarks.speed --encoder sentence-transformers/all-MiniLM-L6-v2 --texts
-    stackoverflow.jsonl.gz
+    python -m benchmarks.speed --encoder sentence-transformers/all-MiniLM-L6-v2 \
+        --texts stackoverflow.jsonl.gz
 
-Training is measured in documents a second over the same texts, batch size and number of steps,
+Training is measured in documents per second over the same texts, batch size and number of steps,
 encoding over the same texts, in alternating rounds; the figures are medians, ratios those of the
 rounds. They are kept in `benchmarks/results/speed.json`. The limit is the rate at which this
 machine multiplies matrices of the encoder's own shapes: what the step's products alone would take.

@@ -48,7 +48,8 @@ def run(
         before = trainer.predict()
     classes, clusters = documents.classes[documents.usable], after.clusters
     right = in_matched_class(classes, clusters)
-    stabilities = cluster_stability(clusters, trainer.clustering.repeats.numpy(), config.num_clusters)
+    repeats = trainer.clustering.repeats.numpy()
+    stabilities = cluster_stability(clusters, repeats, config.num_clusters)
     return {
         "accuracy": float(right.mean()),
         "agreement": trainer.clustering.agreement.item(),

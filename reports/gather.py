@@ -8,8 +8,7 @@ import numpy as np
 
 from ..clusters.metrics import calibration_error, gold_scores, in_matched_class, internal_scores
 from ..clusters.stability import cluster_stability
-from ..publishing import describe_num_clusters, hub_id, training_facts
-from ..publishing.card import NUM_CLUSTERS
+from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id, training_facts
 from ..texts.documents import Documents
 from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters

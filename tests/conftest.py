@@ -18,7 +18,7 @@ from helpers import COMMON_WORDS, TOPICS, build_trainer, tiny_config  # noqa: E4
 
 @pytest.fixture(scope="session")
 def corpus() -> tuple[list[str], list[str]]:
-    """91 distinct texts of 3 to 13 words on three topics of unequal size, and their gold classes."""
+    """91 texts of 3 to 13 words on three topics of unequal size, and their gold classes."""
     generator = random.Random(0)
     classes = [name for name, size in zip(TOPICS, (40, 31, 20), strict=True) for _ in range(size)]
     generator.shuffle(classes)

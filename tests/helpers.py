@@ -17,9 +17,15 @@ from bert_clustering.training.batches import ClusteringCollator
 
 VOCAB_SIZE = 101
 TOPICS = {
-    "fruit": "apple pear plum cherry grape melon lemon banana peach fig ripe sweet juice orchard".split(),
-    "space": "rocket orbit moon planet comet star probe launch crater galaxy lunar solar dust telescope".split(),
-    "money": "bank loan credit debt interest payment account deposit fee refund invoice tax cash budget".split(),
+    name: words.split()
+    for name, words in {
+        "fruit": "apple pear plum cherry grape melon lemon banana peach fig ripe sweet juice "
+        "orchard",
+        "space": "rocket orbit moon planet comet star probe launch crater galaxy lunar solar dust "
+        "telescope",
+        "money": "bank loan credit debt interest payment account deposit fee refund invoice tax "
+        "cash budget",
+    }.items()
 }
 COMMON_WORDS = "the a of and with my is was very not how why".split()
 

@@ -136,7 +136,7 @@ def whole(start_process, arguments, tmp_path_factory) -> tuple[dict[str, bytes],
 
 
 def send_after(seconds: float, process: multiprocessing.Process, number: signal.Signals) -> None:
-    """Send a signal after so much CPU time of the process, so that a busy machine changes nothing."""
+    """Send a signal after so much CPU time of the process, on a busy machine too."""
     with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it may have ended before
         while sum(psutil.Process(process.pid).cpu_times()[:2]) < seconds:
             time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""What others load: from a clean process in another folder, with nothing but the saved directory."""
+"""What others load: from a clean process elsewhere, with nothing but the saved directory."""
 
 import os
 import re
@@ -58,7 +58,13 @@ def test_auto_classes_and_pipeline_are_equal_to_the_model(saved, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     code = f"""
         import numpy as np, sys, torch
-        from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+        from transformers import (
+            AutoConfig,
+            AutoModel,
+            AutoModelForSequenceClassification,
+            AutoTokenizer,
+            pipeline,
+        )
         folder, texts = {str(folder)!r}, {TEXTS!r}
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
         inputs = tokenizer(texts, padding=True, return_tensors="pt")
@@ -68,16 +74,19 @@ def test_auto_classes_and_pipeline_are_equal_to_the_model(saved, tmp_path):
             with torch.no_grad():
                 output = model(**inputs)
             assert type(model).__name__ == "BertForClustering" and model.config.num_clusters == 4
-            arrays |= {{f"{{auto.__name__}}_{{name}}": output[name].numpy() for name in ("logits", "embeddings")}}
+            for name in ("logits", "embeddings"):
+                arrays[f"{{auto.__name__}}_{{name}}"] = output[name].numpy()
             model.save_pretrained(f"again_{{auto.__name__}}")
             tokenizer.save_pretrained(f"again_{{auto.__name__}}")
         again = AutoModel.from_pretrained("./again_AutoModel", trust_remote_code=True)
         with torch.no_grad():
             arrays["again_logits"] = again(**inputs).logits.numpy()
-        assert AutoConfig.from_pretrained(folder, trust_remote_code=True).id2label[0] == "fruit, pear"
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=True)
+        assert config.id2label[0] == "fruit, pear"
         sort = pipeline("text-classification", model=folder, trust_remote_code=True)
         scores = [{{one["label"]: one["score"] for one in row}} for row in sort(texts, top_k=None)]
-        arrays["pipeline"] = [[row[label] for label in ("fruit, pear", "space", "money", "rest")] for row in scores]
+        labels = ("fruit, pear", "space", "money", "rest")
+        arrays["pipeline"] = [[row[label] for label in labels] for row in scores]
         assert not any(name in sys.modules for name in ("bert_clustering", "sklearn.cluster"))
         np.savez("arrays.npz", **arrays)
     """
@@ -135,9 +144,10 @@ def test_with_the_package_no_remote_code_is_needed(saved, tmp_path):
         import bert_clustering
         from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
-        assert type(AutoConfig.from_pretrained({str(folder)!r})) is bert_clustering.BertClusterConfig
+        folder = {str(folder)!r}
+        assert type(AutoConfig.from_pretrained(folder)) is bert_clustering.BertClusterConfig
         for auto in (AutoModel, AutoModelForSequenceClassification):
-            assert type(auto.from_pretrained({str(folder)!r})) is bert_clustering.BertForClustering
+            assert type(auto.from_pretrained(folder)) is bert_clustering.BertForClustering
     """
     done = run_python(textwrap.dedent(code), tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,10 +1,12 @@
 """The command: what a run leaves, every way to call it, and one clear error for every bad input."""
 
 import csv
+import dataclasses
 import gzip
 import json
 import re
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,10 +14,11 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer
+from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer, TrainingArguments
 
 from bert_clustering import run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.training import ClusteringTrainingArguments, DataArguments, ModelArguments
 from helpers import page_data, tiny_config
 
 
@@ -719,3 +722,34 @@ def test_clusters_are_needed_for_more_than_training(run, train_file, headless_di
         run(*common, "--do_train")
     with pytest.raises(SystemExit, match="has no clusters yet. Pass --do_train"):
         run(*common, "--do_eval")
+
+
+def test_a_report_with_a_training_keeps_the_log_of_that_training(train):
+    first = train("--num_train_epochs", 1)
+    again = train("--model_name_or_path", first, "--do_report", "--num_train_epochs", 2, output="b")
+    assert strict_json(again / "trainer_state.json")["num_train_epochs"] == 2
+
+
+def test_help_names_every_option_once_and_explains_it(run, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("--help")
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    for arguments in (ModelArguments, DataArguments, ClusteringTrainingArguments):
+        for field in dataclasses.fields(arguments):
+            assert len(re.findall(rf"^  --{field.name}\b", said, re.MULTILINE)) == 1, field.name
+    ours = {field.name for field in dataclasses.fields(ClusteringTrainingArguments)}
+    ours -= {field.name for field in dataclasses.fields(TrainingArguments)}
+    assert all(ClusteringTrainingArguments.__dataclass_fields__[n].metadata["help"] for n in ours)
+
+
+def test_without_an_install_it_says_how_to_install(tmp_path):
+    """The file alone, with an interpreter that finds nothing else."""
+    script = Path(run_clustering.__file__)
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: BERT-Clustering is not installed. In its folder, run: pip install --editable .\n"
+    )

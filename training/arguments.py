@@ -1,7 +1,7 @@
 """The arguments of a run: which model, which texts, and how clusters are learnt."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import TrainingArguments
@@ -68,11 +68,11 @@ class ModelArguments:
             raise InputError(str(error)) from None
 
     @property
-    def hub_arguments(self) -> dict[str, str | None]:
+    def hub_arguments(self) -> dict[str, Any]:
         return {"revision": self.model_revision, "token": self.token, "cache_dir": self.cache_dir}
 
     @property
-    def cluster_arguments(self) -> dict[str, int | float | str | bool]:
+    def cluster_arguments(self) -> dict[str, Any]:
         """Those that were given.
 
         `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer.
@@ -158,15 +158,23 @@ class DataArguments:
         metadata={"help": "Quote the three most typical texts of each cluster in the model card."},
     )
 
+    @property
+    def source(self) -> str:
+        """The file or the dataset of the Hub that the texts to cluster come from, if any do."""
+        return self.train_file or self.dataset_name or ""
+
 
 @dataclass
 class ClusteringTrainingArguments(TrainingArguments):
     """`TrainingArguments` plus how clusters are learnt.
 
     Other defaults than `TrainingArguments`: batches of 64, one epoch at 1e-4 without decay of the
-    rate, documents of like length in one batch, one checkpoint per epoch of which the last is kept, a
-    log line every 10 steps.
+    rate, documents of like length in one batch, one checkpoint per epoch of which the last is kept,
+    a log line every 10 steps.
     """
+
+    if TYPE_CHECKING:
+        output_dir: str = "trainer_output"  # which the base class gives it where it was `None`
 
     per_device_train_batch_size: int = field(
         default=64, metadata={"help": "Documents per process and step."}
@@ -296,14 +304,15 @@ class ClusteringTrainingArguments(TrainingArguments):
     )
 
     def __post_init__(self) -> None:
-        if self.do_report and self.output_dir is None:
-            self.output_dir = ""  # which is then the folder reported on
+        if self.do_report:
+            self.output_dir = self.output_dir or ""  # which is then the folder reported on
         super().__post_init__()
         self.remove_unused_columns = False  # the collator takes what it needs, `index` among it
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
         self.target_update = str(self.target_update)
-        if str(self.resume_from_checkpoint).lower() in ("true", "false"):
-            self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower() == "true"
+        named = str(self.resume_from_checkpoint).lower()
+        if named in ("true", "false"):  # as `train` takes it
+            self.resume_from_checkpoint = named == "true"  # type: ignore[assignment]
         self._check()
 
     def _check(self) -> None:
@@ -344,6 +353,11 @@ class ClusteringTrainingArguments(TrainingArguments):
     def shows_progress(self) -> bool:
         """Whether this process shows bars."""
         return self.should_log and not self.disable_tqdm
+
+    @property
+    def resumes_last(self) -> bool:
+        """Whether the run goes on from the last checkpoint of its folder, not from a named one."""
+        return self.resume_from_checkpoint is True
 
     @property
     def reports_alone(self) -> bool:

@@ -3,9 +3,7 @@
 import logging
 from typing import Any
 
-from transformers import TrainerCallback, TrainerControl, TrainerState
-
-from .arguments import ClusteringTrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 
 logger = logging.getLogger(__name__)
@@ -22,44 +20,33 @@ class RefreshTargets(TrainerCallback):
         self.steps_per_refresh = 0
 
     def on_train_begin(
-        self,
-        args: ClusteringTrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         batches = len(kwargs["train_dataloader"])
         self.steps_per_epoch = -(-batches // args.gradient_accumulation_steps)
-        by_epoch = args.target_update == "epoch"
-        self.steps_per_refresh = self.steps_per_epoch if by_epoch else int(args.target_update)
+        update = self.trainer.args.target_update
+        self.steps_per_refresh = self.steps_per_epoch if update == "epoch" else int(update)
 
     def on_epoch_begin(
-        self,
-        args: ClusteringTrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self.trainer.data_collator.set_epoch(state.global_step // self.steps_per_epoch)
 
     def on_step_end(
-        self,
-        args: ClusteringTrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         if state.global_step % self.steps_per_refresh:
             return
         should_log = control.should_log
         changed = self.trainer.refresh()
         control.should_log = should_log  # the refresh's own log line has reset it
-        control.should_training_stop |= self.ends(args, changed)
+        control.should_training_stop |= self.ends(changed)
 
-    def ends(self, args: ClusteringTrainingArguments, changed: float) -> bool:
+    def ends(self, changed: float) -> bool:
         """Whether the training ends with a refresh in which such a share of the documents changed
         cluster.
         """
+        args = self.trainer.args
         if args.keep_best and self.trainer.clustering.guard.collapsed:
             return True
         if changed < args.stop_tolerance:
@@ -69,11 +56,11 @@ class RefreshTargets(TrainerCallback):
             )
         return changed < args.stop_tolerance
 
-    def had_ended(self, args: ClusteringTrainingArguments, state: TrainerState) -> bool:
+    def had_ended(self, state: TrainerState) -> bool:
         """Whether a training that is resumed had ended with its last step, as `ends` says."""
         refreshes = [
             line["changed"]
             for line in state.log_history
             if "changed" in line and line["step"] == state.global_step
         ]
-        return bool(refreshes) and self.ends(args, refreshes[-1])
+        return bool(refreshes) and self.ends(refreshes[-1])

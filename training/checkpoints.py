@@ -11,7 +11,7 @@ from safetensors import safe_open
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import InputError
-from ..publishing.push import hub_files
+from ..publishing import hub_files
 from .arguments import ClusteringTrainingArguments
 from .state import STATE_NAME
 
@@ -75,7 +75,7 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
         )
     if isinstance(named, str) and Path(named).resolve().parent == output.resolve():
         return named
-    if named is True and (checkpoints := whole_checkpoints(output)):
+    if args.resumes_last and (checkpoints := whole_checkpoints(output)):
         return str(checkpoints[-1])
     in_the_way = hub_files(output) + [
         path.name for path in sorted(output.glob("results/clusters.csv"))
@@ -89,7 +89,7 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
             f"({', '.join(in_the_way[:3])}{', ...' if in_the_way[3:] else ''}). Choose another "
             f"folder{remedy}"
         )
-    if named is True and args.should_log:
+    if args.resumes_last and args.should_log:
         logger.warning(
             "There is no whole checkpoint in '%s' yet: the training starts from the beginning.",
             output,

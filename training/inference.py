@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from ..clusters.rows import batches, empty_rows
+from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.tokens import document_lengths
 from .arguments import ClusteringTrainingArguments
@@ -130,8 +131,17 @@ class Inference:
 
         Args:
             embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+
+        Raises:
+            InputError: The model does not say how far its training documents lie.
         """
-        median, deviation = self.model.config.typical_distance
+        typical = self.model.config.typical_distance
+        if typical is None:
+            raise InputError(
+                "The model does not say how far its training documents lie from the centroids. "
+                "Call train() first, or load a trained model."
+            )
+        median, deviation = typical
         return (self.nearest_distances(embeddings) - median) / max(deviation, 1e-6)
 
     def _batches(self, dataset: Dataset) -> DataLoader:

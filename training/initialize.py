@@ -162,7 +162,7 @@ def _find_start(
     scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
     logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
     repeats = repeat_start(views, start.name, num_clusters, args.seed, progress=args.shows_progress)
-    if len(sample) == num_documents:
+    if fused is None or len(sample) == num_documents:  # there are no others
         return start.clusters, repeats
     clusters = np.full(num_documents, -1)
     clusters[sample] = start.clusters

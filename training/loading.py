@@ -34,7 +34,7 @@ def load_tokenizer(
     if has_clusters:
         config = BertClusterConfig(**raw)
         _check_clusters(config, model_args, data_args, training_args)
-        backbone_config = config.backbone_config
+        backbone_config = config.get_text_config()
     else:
         _check_encoder(raw.get("model_type"), model_args, training_args)
         backbone_config = AutoConfig.for_model(**raw)

@@ -22,13 +22,15 @@ def check_merge(args: ClusteringTrainingArguments) -> None:
     """Raise `InputError` where a merge comes with a training, or there is a model already where its
     own is to go.
     """
-    output_dir = Path(args.output_dir)
-    if args.merge and not args.reports_alone:
+    if not args.merge:
+        return
+    if not args.reports_alone:
         raise InputError(
             "--merge makes a new model of a trained one. Pass --do_report, but no --do_train or "
             "--do_eval."
         )
-    if args.merge and [*output_dir.glob("config.json"), *output_dir.glob("*.safetensors")]:
+    output_dir = Path(args.output_dir)
+    if [*output_dir.glob("config.json"), *output_dir.glob("*.safetensors")]:
         raise InputError(
             f"--output_dir '{output_dir}' already holds a model. Choose another folder for the "
             "merged one."

@@ -24,9 +24,11 @@ def describe(logs: dict[str, float]) -> str:
 
     Example:
         >>> sizes = {"cluster_size_0": 30, "cluster_size_1": 10}
-        >>> describe({"epoch": 2.0, "changed": 0.031, "mean_probability": 0.714, **sizes})
-        'epoch 2: 3.1 % of the documents moved, largest cluster 75.0 %, smallest 25.0 %, mean probability 0.71'
-        >>> describe({"epoch": 0.5, "loss": 1.25, "clustering_loss": 0.25, "mlm_loss": 5.0, "learning_rate": 1e-4})
+        >>> refresh = {"epoch": 2.0, "changed": 0.031, "mean_probability": 0.714, **sizes}
+        >>> describe(refresh)  # doctest: +NORMALIZE_WHITESPACE
+        'epoch 2: 3.1 % of the documents moved, largest cluster 75.0 %, smallest 25.0 %,
+        mean probability 0.71'
+        >>> describe({"epoch": 0.5, "loss": 1.25, "clustering_loss": 0.25, "mlm_loss": 5.0})
         'epoch 0.5: loss 1.25, clustering 0.25, masked-LM 5'
     """
     epoch = f"epoch {logs['epoch']:.3g}: " if "epoch" in logs else ""
@@ -50,7 +52,7 @@ def describe(logs: dict[str, float]) -> str:
 class ReadableLog(PrinterCallback):
     """Log lines as sentences."""
 
-    def on_log(
+    def on_log(  # type: ignore[override]  # `logs` are never missing
         self, args: Any, state: TrainerState, *more: Any, logs: dict[str, float], **kwargs: Any
     ) -> None:
         if state.is_world_process_zero:
@@ -60,7 +62,9 @@ class ReadableLog(PrinterCallback):
 class ReadableProgress(ProgressCallback):
     """The progress bar, with the time left, below log lines as sentences."""
 
-    def on_log(
+    training_bar: Any  # of tqdm, while a training runs
+
+    def on_log(  # type: ignore[override]  # `logs` are never missing
         self, args: Any, state: TrainerState, *more: Any, logs: dict[str, float], **kwargs: Any
     ) -> None:
         if state.is_world_process_zero and self.training_bar is not None:

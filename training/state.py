@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..clusters.quality import ClusterScore
+from ..errors import InputError
 from .guard import Guard
 
 
@@ -66,6 +67,19 @@ class ClusteringState:
     def score(self) -> ClusterScore:
         """What chose the start and judges the training."""
         return self.guard.score
+
+    def targets_of(self, index: torch.Tensor) -> torch.Tensor:
+        """Rows of the table of p, `(len(index), num_clusters)`, on the device of their index.
+
+        Raises:
+            InputError: There is no such table, as the clustering loss had no weight.
+        """
+        if self.targets is None:
+            raise InputError(
+                "Expected targets of the clustering loss, got none: it had no weight when they "
+                "were last made. Pass clustering_weight=0, or start anew."
+            )
+        return self.targets[index.to(self.targets.device)].to(index.device)
 
     def save(self, folder: str | Path) -> None:
         """Write all of it to a file in a checkpoint's folder."""

@@ -78,8 +78,9 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def read_columns(path: str, wanted: Collection[str] | None = None) -> Columns:
-    """All of a table; columns that are not `wanted` come without their values.
+def read_columns(path: str, wanted: Collection[str | None] | None = None) -> Columns:
+    """All of a table; columns that are not `wanted` come without their values. `None` among the
+    wanted is no column.
 
     Errors as in `read_batches`.
     """

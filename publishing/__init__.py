@@ -2,16 +2,8 @@
 this machine.
 """
 
-from .card import NUM_CLUSTERS, describe_num_clusters, hub_id, training_facts
+from .card import NUM_CLUSTERS, describe_num_clusters, hub_id
 from .push import HubMixin, hub_files, publish
 
 
-__all__ = [
-    "NUM_CLUSTERS",
-    "HubMixin",
-    "describe_num_clusters",
-    "hub_files",
-    "hub_id",
-    "publish",
-    "training_facts",
-]
+__all__ = ["NUM_CLUSTERS", "HubMixin", "describe_num_clusters", "hub_files", "hub_id", "publish"]

@@ -11,20 +11,17 @@ import re
 from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, TrainerState
 
+from ..configuration_bert_cluster import BertClusterConfig
 from ..modeling_bert_cluster import BertForClustering
-
-
-if TYPE_CHECKING:
-    from .push import HubMixin
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
@@ -102,10 +99,18 @@ def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def training_facts(trainer: "HubMixin") -> dict[str, str]:
-    """How a trainer has trained its model, as a reader would want it to repeat the training."""
-    args, config = trainer.args, trainer.model.config
-    if trainer.card_facts().get("kept"):
+def training_facts(
+    args: Any, config: BertClusterConfig, state: TrainerState, kept: bool
+) -> dict[str, str]:
+    """How a model was trained, as a reader would want it to repeat the training.
+
+    Args:
+        args (`ClusteringTrainingArguments`): Of the training.
+        config (`BertClusterConfig`): Of the model.
+        state (`TrainerState`): Of the training, with its log.
+        kept (`bool`): Whether the clusters started as those that the model came with.
+    """
+    if kept:
         origin = "kept from the model"
     elif args.max_clusters is not None:
         origin = f"found between {args.min_clusters} and {args.max_clusters}"
@@ -123,7 +128,7 @@ def training_facts(trainer: "HubMixin") -> dict[str, str]:
         "Kernel": f"{config.kernel}, alpha {config.alpha:.3g}",
         "Learning rate": f"{args.learning_rate:g}, centroids {args.centroid_learning_rate:g}",
         "Batch": f"{documents} x {args.world_size} processes",
-        "Epochs": f"{trainer.state.epoch or 0:.3g}, {trainer.state.global_step} steps",
+        "Epochs": f"{state.epoch or 0:.3g}, {state.global_step} steps",
         "Tokens masked": f"{args.mlm_probability:.0%}",
         "Seed": str(args.seed),
         "Hardware": torch.cuda.get_device_name()
@@ -131,7 +136,7 @@ def training_facts(trainer: "HubMixin") -> dict[str, str]:
         else platform.processor() or platform.machine(),
         "Versions": f"torch {torch.__version__}, transformers {transformers.__version__}",
     }
-    last = {name: value for line in trainer.state.log_history for name, value in line.items()}
+    last = {name: value for line in state.log_history for name, value in line.items()}
     if "train_runtime" in last:
         facts["Seconds"] = f"{last['train_runtime']:.0f}"
     for name, title in (("mlm_loss", "masked-LM"), ("clustering_loss", "clustering")):

@@ -114,6 +114,11 @@ class HubMixin(Trainer):
         """
         return {}
 
+    def training_facts(self) -> dict[str, str]:
+        """How the model was trained (`card.training_facts`)."""
+        kept = bool(self.card_facts().get("kept"))
+        return training_facts(self.args, self.model.config, self.state, kept)
+
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, with what other libraries need to load it.
 
@@ -144,7 +149,7 @@ class HubMixin(Trainer):
             return
         facts = self.card_facts() | self.card
         if "sizes" in facts and "training" not in facts:
-            facts["training"] = training_facts(self)
+            facts["training"] = self.training_facts()
         facts.pop("kept", None)  # which is told there
         source = facts.pop("dataset", None)
         model_id = self.hub_model_id or Path(self.args.output_dir).absolute().name

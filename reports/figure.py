@@ -8,6 +8,7 @@ colour comes again, as far away on the map as can be and with another shape of p
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -92,7 +93,8 @@ def place_labels(
     angles = np.pi / 2 + np.linspace(0, 2 * np.pi, 24, endpoint=False)
     circle = np.column_stack([np.cos(angles), np.sin(angles)])
     offsets = np.vstack([[[0.0, 0.0]], *(radius * circle for radius in np.arange(5, reach + 1, 5))])
-    taken, placed = np.zeros((0, 4)) if obstacles is None else obstacles, []
+    taken = np.zeros((0, 4)) if obstacles is None else obstacles
+    placed: list[tuple[float, float] | None] = []
     for anchor, extent in zip(anchors, extents, strict=True):
         middles = (anchor + offsets).round(6)
         inside = ((middles - extent / 2 >= 0) & (middles + extent / 2 <= bounds)).all(axis=1)
@@ -148,20 +150,23 @@ def draw_points(
     palette = np.array(COLORS)
     for shape, marker in enumerate(MARKERS):
         rows = order[shapes[clusters[order]] == shape]
-        style = {"s": area, "alpha": opacity, "marker": marker, "linewidths": 0}
-        axes.scatter(*positions[rows].T, c=palette[colors[clusters[rows]]], **style)
-    filled = sizes > 0
-    axes.scatter(*middles[filled].T, s=26, c="white", edgecolors=INK, linewidths=1.1, zorder=3)
+        x, y = positions[rows].T
+        color = palette[colors[clusters[rows]]]
+        axes.scatter(x, y, s=area, c=color, alpha=opacity, marker=marker, linewidths=0)
+    x, y = middles[sizes > 0].T
+    axes.scatter(x, y, s=26, c="white", edgecolors=INK, linewidths=1.1, zorder=3)
 
 
-def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: np.ndarray) -> int:
+def draw_labels(
+    figure: Figure, axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: np.ndarray
+) -> int:
     """Put the labels of clusters that are not empty, the largest first; the number of those without
     a place.
     """
     order = [cluster for cluster in np.argsort(-sizes, kind="stable") if sizes[cluster]]
     few, fonts = len(order) <= MANY, usable_fonts()
     shown = short_labels(labels, fonts, num_keywords=3 if few else 2)
-    style = {
+    style: dict[str, Any] = {
         "fontsize": 9.5 if few else 7,
         "family": fonts,
         "color": INK,
@@ -171,22 +176,21 @@ def draw_labels(axes: Axes, middles: np.ndarray, labels: Sequence[str], sizes: n
         "va": "center",
         "path_effects": [withStroke(linewidth=2.5, foreground="white")],
     }
-    axes.figure.draw_without_rendering()  # settles where on the picture a point of the map is,
+    figure.draw_without_rendering()  # settles where on the picture a point of the map is,
     axes.autoscale(False)  # and there it stays
     texts = [axes.text(0, 0, shown[cluster], **style) for cluster in order]
-    scale, to_data = axes.figure.dpi / 72, axes.transData.inverted().transform
+    scale, to_data = figure.dpi / 72, axes.transData.inverted().transform
     extents = np.array([text.get_window_extent().size for text in texts]) + 3 * scale
     dots = axes.transData.transform(middles[order])
     obstacles = np.hstack([dots, np.full_like(dots, 6 * scale)])
     anchors = dots + (0, extents[:, 1].max() / 2 + 4 * scale)
-    places = place_labels(
-        anchors, extents, axes.figure.bbox.size, reach=60 * scale, obstacles=obstacles
-    )
+    places = place_labels(anchors, extents, figure.bbox.size, reach=60 * scale, obstacles=obstacles)
     for text, anchor, dot, place in zip(texts, anchors, dots, places, strict=True):
         if place is None:
             text.remove()
             continue
-        text.set_position(to_data(place))
+        x, y = to_data(place)
+        text.set_position((x, y))
         if np.hypot(*(place - anchor)) > 10 * scale:
             axes.plot(*to_data([place, dot]).T, color=INK, linewidth=0.5, alpha=0.5, zorder=2)
     return places.count(None)
@@ -199,9 +203,9 @@ def draw_map(path: Path, result: ClusteringResult) -> None:
     axes = figure.add_axes((0.04, 0.05, 0.92, 0.85))
     axes.set_axis_off()
     draw_points(axes, result.positions, result.clusters, result.middles)
-    style = {"fontsize": 16, "weight": "bold", "color": INK, "family": usable_fonts()}
-    figure.text(0.03, 0.94, result.title, parse_math=False, **style)
-    unplaced = draw_labels(axes, result.middles, result.labels, result.sizes)
+    style: dict[str, Any] = {"fontsize": 16, "weight": "bold", "color": INK}
+    figure.text(0.03, 0.94, result.title, family=usable_fonts(), parse_math=False, **style)
+    unplaced = draw_labels(figure, axes, result.middles, result.labels, result.sizes)
     if unplaced:
         note = f"Without a label here: {unplaced} of the smaller clusters."
         figure.text(0.97, 0.02, note, fontsize=8, color=INK, ha="right")

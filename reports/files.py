@@ -24,8 +24,8 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
-        form = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-        with open(partial, mode, **form) as file:
+        encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
+        with open(partial, mode, encoding=encoding, newline=newline) as file:
             yield file
         os.replace(partial, path)
     finally:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..clusters.metrics import calibration_error, gold_scores, in_matched_class, internal_scores
 from ..clusters.stability import cluster_stability
-from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id, training_facts
+from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
 from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
@@ -135,14 +135,13 @@ def describe_settings(
 ) -> dict[str, str]:
     """What the texts are called, never by a path of this machine, and how the model was trained."""
     args, num_clusters = trainer.args, trainer.model.config.num_clusters
-    settings = training_facts(trainer) if args.do_train else origin.settings()
+    settings = trainer.training_facts() if args.do_train else origin.settings()
     if NUM_CLUSTERS in settings:
         settings[NUM_CLUSTERS] = describe_num_clusters(num_clusters, settings[NUM_CLUSTERS])
     if args.reports_alone:
         return settings
     settings.pop("Texts", None)  # those that the model was trained on
-    source = data_args.train_file or data_args.dataset_name
-    texts = hub_id(data_args.dataset_name) or Path(os.path.abspath(source)).name
+    texts = hub_id(data_args.dataset_name) or Path(os.path.abspath(data_args.source)).name
     return {"Texts": texts} | settings
 
 
@@ -157,7 +156,8 @@ def score_clusters(
         clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
     """
     state, num_clusters = trainer.clustering, trainer.model.config.num_clusters
-    metrics = {"truncated_share": float(np.mean(trainer.train_dataset["truncated"]))}
+    truncated = np.mean(trainer.train_dataset["truncated"])
+    metrics: dict[str, Any] = {"truncated_share": float(truncated)}
     if state is not None and state.repeats is not None:
         stability = cluster_stability(clusters, state.repeats.cpu().numpy(), num_clusters)
         known = [None if np.isnan(value) else float(value) for value in stability]

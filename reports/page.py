@@ -185,12 +185,13 @@ def render(result: ClusteringResult) -> str:
     uncertain = np.argsort(result.probabilities, kind="stable")[:20].tolist()
     rows, clusters = choose_rows(result, uncertain), cluster_rows(result)
     documents, length = document_columns(result, rows)
+    tree, history, tried = hierarchy(result), curves(result.history), scores_of_k(result)
     data = {
         "clusters": clusters,
         "documents": documents,
-        "hierarchy": hierarchy(result),
-        "curves": curves(result.history),
-        "scores": scores_of_k(result),
+        "hierarchy": tree,
+        "curves": history,
+        "scores": tried,
         "confusion": None if result.classes is None else confusion(result.classes, result.clusters),
     }
     by_number = {row["cluster"]: row for row in clusters}
@@ -213,13 +214,13 @@ def render(result: ClusteringResult) -> str:
         shown=len(rows),
         total=total,
         cut=length,
-        closest=[by_number[cluster] for cluster in data["hierarchy"]["closest"]],
+        closest=[by_number[cluster] for cluster in tree["closest"]],
         uncertain=uncertain_rows(result, uncertain),
         has_classes=result.classes is not None,
         scores=result.stage_scores.items(),
         score_names=SCORES,
-        has_scores_of_k=data["scores"] is not None,
-        has_history=bool(data["curves"]["clustering_loss"]["x"]),
+        has_scores_of_k=tried is not None,
+        has_history=bool(history["clustering_loss"]["x"]),
         settings=result.settings,
     )
 

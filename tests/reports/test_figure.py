@@ -66,9 +66,8 @@ def test_drawn_labels_do_not_overlap():
     axes = figure.add_axes((0, 0, 1, 1))
     middles = np.random.default_rng(0).normal(size=(20, 2))
     axes.scatter(*middles.T)
-    unplaced = draw_labels(
-        axes, middles, [f"label, of number, {i}" for i in range(20)], np.arange(1, 21)
-    )
+    labels = [f"label, of number, {i}" for i in range(20)]
+    unplaced = draw_labels(figure, axes, middles, labels, np.arange(1, 21))
     boxes = [text.get_window_extent() for text in axes.texts]
     assert len(boxes) == 20 - unplaced and len(boxes) > 12
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])

@@ -48,11 +48,7 @@ from bert_clustering.texts import (
     spool_documents,
     tokenize,
 )
-from bert_clustering.training.arguments import (
-    ClusteringTrainingArguments,
-    DataArguments,
-    ModelArguments,
-)
+from bert_clustering.training.arguments import ClusteringTrainingArguments
 from bert_clustering.training.checkpoints import (
     check_documents,
     check_writable,
@@ -61,6 +57,7 @@ from bert_clustering.training.checkpoints import (
 )
 from bert_clustering.training.loading import load_model, load_tokenizer
 from bert_clustering.training.merging import check_merge, merge_clusters
+from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 
 
 logger = logging.getLogger("bert_clustering.run_clustering")

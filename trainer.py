@@ -275,8 +275,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         num_processes = self.accelerator.num_processes  # they average their gradients
         loss: torch.Tensor | float = 0.0
         if self.args.mlm_weight:
-            mlm_loss = outputs.mlm_loss
-            mlm_loss *= num_processes if self.args.average_tokens_across_devices else 1
+            averages = self.args.average_tokens_across_devices
+            mlm_loss = outputs.mlm_loss * (num_processes if averages else 1)
             loss += self.args.mlm_weight * self._note("mlm_loss", mlm_loss)
         if self.args.clustering_weight:
             p = self._started_clustering.targets_of(index)

@@ -10,11 +10,8 @@ from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.run_clustering import load_tokenizer, make_trainer, read_documents, set_up
 from bert_clustering.texts.documents import Documents
 from bert_clustering.trainer import ClusteringTrainer
-from bert_clustering.training.arguments import (
-    ClusteringTrainingArguments,
-    DataArguments,
-    ModelArguments,
-)
+from bert_clustering.training.arguments import ClusteringTrainingArguments
+from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 
 
 def trainer_for(

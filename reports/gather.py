@@ -13,7 +13,7 @@ from ..texts.documents import Documents
 from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
-from ..training.arguments import DataArguments
+from ..training.run_arguments import DataArguments
 from .layout import project
 from .result import OUTLIER, SCORES_OF_K, ClusteringResult, mean_per_cluster
 from .run_folder import RunFolder

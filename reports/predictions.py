@@ -9,7 +9,7 @@ import numpy as np
 from ..texts.documents import Documents
 from ..texts.tokens import tokenize
 from ..trainer import ClusteringTrainer
-from ..training.arguments import DataArguments
+from ..training.run_arguments import DataArguments
 from .console import one_line
 from .files import Assignment, write_assignments, write_json
 from .gather import mark_outliers

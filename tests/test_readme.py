@@ -16,11 +16,8 @@ import pytest
 from loopback_hub import LoopbackHub
 from transformers import HfArgumentParser
 
-from bert_clustering.training.arguments import (
-    ClusteringTrainingArguments,
-    DataArguments,
-    ModelArguments,
-)
+from bert_clustering.training.arguments import ClusteringTrainingArguments
+from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,9 @@ from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering, check_masked_lm
 from ..texts.tokens import check_mask_token, limit_length
-from .arguments import ClusteringTrainingArguments, DataArguments, ModelArguments
+from .arguments import ClusteringTrainingArguments
 from .merging import parse_groups
+from .run_arguments import DataArguments, ModelArguments
 
 
 def load_tokenizer(

@@ -7,7 +7,7 @@ import pytest
 
 from bert_clustering.reports.gather import carry_over, describe_settings, mark_outliers
 from bert_clustering.reports.run_folder import RunFolder
-from bert_clustering.training.arguments import DataArguments
+from bert_clustering.training.run_arguments import DataArguments
 
 
 MEASURED = {

@@ -1,0 +1,162 @@
+"""The arguments of the command beside those of the training: which model, and which texts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+
+from ..configuration_bert_cluster import BertClusterConfig
+from ..errors import InputError
+
+
+@dataclass
+class ModelArguments:
+    """Which encoder to start from, and the clusters as the model keeps them."""
+
+    model_name_or_path: str = field(
+        metadata={
+            "help": "Hub id or folder of a masked-LM encoder, with or without its head, or of one "
+            "of our models."
+        }
+    )
+    model_revision: str = field(
+        default="main", metadata={"help": "Branch, tag or commit of the model to use."}
+    )
+    token: str | None = field(default=None, metadata={"help": "Access token for the Hub."})
+    trust_remote_code: bool = field(
+        default=False, metadata={"help": "Run code that comes with the tokenizer."}
+    )
+    cache_dir: str | None = field(
+        default=None, metadata={"help": "Where to keep what is downloaded from the Hub."}
+    )
+    num_clusters: str | None = field(
+        default=None,
+        metadata={
+            "help": "Number of clusters, at least 2; `auto` finds it (--min_clusters, "
+            "--max_clusters). Unset: as many as the model has."
+        },
+    )
+    alpha: str | None = field(
+        default=None,
+        metadata={
+            "help": "Degrees of freedom of the Student-t kernel; `auto` fits them to the "
+            "embeddings at the start. Unset: the model's own, else `auto`."
+        },
+    )
+    kernel: str | None = field(
+        default=None,
+        metadata={
+            "help": "`multiply` squared distances by alpha, or `divide`. Unset: the model's, else "
+            "`multiply`."
+        },
+    )
+    normalize_embeddings: bool | None = field(
+        default=None,
+        metadata={"help": "Scale embeddings to unit length. Unset: as the model does, else true."},
+    )
+
+    def __post_init__(self) -> None:
+        self.num_clusters = _parse("num_clusters", self.num_clusters, int, "a whole number")
+        self.alpha = _parse("alpha", self.alpha, float, "a number")
+        try:
+            BertClusterConfig(**self.cluster_arguments)
+        except StrictDataclassError as error:
+            raise InputError(str(error.__cause__)) from None
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    @property
+    def hub_arguments(self) -> dict[str, Any]:
+        return {"revision": self.model_revision, "token": self.token, "cache_dir": self.cache_dir}
+
+    @property
+    def cluster_arguments(self) -> dict[str, Any]:
+        """Those that were given.
+
+        `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer.
+        """
+        names = ("num_clusters", "alpha", "kernel", "normalize_embeddings")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        if given.get("num_clusters") == "auto":
+            del given["num_clusters"]
+        if given.get("alpha") == "auto":
+            given["alpha"] = None
+        return given
+
+
+def _parse(name: str, value: Any, convert: type, expected: str) -> Any:
+    """A number, `auto`, or `None` where nothing was said."""
+    try:
+        return value if value in (None, "auto") else convert(value)
+    except ValueError:
+        raise InputError(f"--{name}: expected {expected} or auto, got '{value}'.") from None
+
+
+@dataclass
+class DataArguments:
+    """Which texts to cluster."""
+
+    train_file: str | None = field(
+        default=None,
+        metadata={
+            "help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."
+        },
+    )
+    dataset_name: str | None = field(
+        default=None, metadata={"help": "Texts: a dataset of the Hub."}
+    )
+    dataset_config_name: str | None = field(
+        default=None, metadata={"help": "Configuration of that dataset."}
+    )
+    dataset_split: str = field(default="train", metadata={"help": "Split of that dataset."})
+    predict_file: str | None = field(
+        default=None, metadata={"help": "New texts for --do_predict, in a like file."}
+    )
+    predict_text: str | None = field(
+        default=None,
+        metadata={"help": "One new text for --do_predict, whose whole mix of topics is shown."},
+    )
+    text_column: str = field(default="text", metadata={"help": "Column of the texts."})
+    label_column: str | None = field(
+        default=None, metadata={"help": "Column of gold classes, for metrics alone."}
+    )
+    id_column: str | None = field(
+        default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}
+    )
+    skip_bad_rows: bool = field(
+        default=False,
+        metadata={"help": "Leave rows with an empty or unreadable text without a cluster."},
+    )
+    max_seq_length: int | None = field(
+        default=None,
+        metadata={
+            "help": "Tokens per document, the rest is cut. Unset: the model's own, 128 at most."
+        },
+    )
+    max_train_samples: int | None = field(
+        default=None,
+        metadata={"help": "Use a random sample of so many documents, drawn by --seed."},
+    )
+    preprocessing_num_workers: int | None = field(
+        default=None, metadata={"help": "Processes for the tokenising."}
+    )
+    save_embeddings: bool = field(
+        default=False, metadata={"help": "Also write results/embeddings.npy."}
+    )
+    outlier_threshold: float | None = field(
+        default=None,
+        metadata={
+            "help": "Give cluster -1 in the CSV files to documents that lie farther from all "
+            "centroids than the training documents, by so many of their robust standard "
+            "deviations; try 2, and 3 for new texts."
+        },
+    )
+    card_examples: bool = field(
+        default=False,
+        metadata={"help": "Quote the three most typical texts of each cluster in the model card."},
+    )
+
+    @property
+    def source(self) -> str:
+        """The file or the dataset of the Hub that the texts to cluster come from, if any do."""
+        return self.train_file or self.dataset_name or ""

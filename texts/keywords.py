@@ -1,9 +1,8 @@
 """What a cluster is about: the terms that are more frequent in it than elsewhere. Knows no model.
 
 Source: class-based TF-IDF (Grootendorst 2022, "BERTopic: Neural topic modeling with a class-based
-    TF-IDF procedure"),
-with a term's share of the relative entropy between cluster and corpus as its weight (Kullback &
-Leibler 1951).
+TF-IDF procedure"), with a term's share of the relative entropy between cluster and corpus as its
+weight (Kullback & Leibler 1951).
 """
 
 import os

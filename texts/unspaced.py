@@ -4,8 +4,8 @@ There is no dictionary: a word is a piece of text that recurs, and that does not
 one and the same longer piece. Han, Hiragana, Katakana, Thai, Lao, Khmer and Myanmar are read.
 
 Source: what stands beside a word varies, what stands beside a part of one does not (Harris 1955,
-    "From phoneme to morpheme"; Feng et al. 2004, "Accessor variety criteria for Chinese word
-    extraction").
+"From phoneme to morpheme"; Feng et al. 2004, "Accessor variety criteria for Chinese word
+extraction").
 """
 
 import re

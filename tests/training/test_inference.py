@@ -6,6 +6,7 @@ import torch
 from datasets import Dataset
 from transformers import BertTokenizer
 
+from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.texts.tokens import tokenize
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
@@ -68,3 +69,11 @@ def test_predict_takes_what_the_base_class_takes(make_trainer, corpus):
     assert set(prediction.metrics) >= {"new_runtime", "new_samples_per_second"}
     predictions, label_ids, metrics = prediction[:3]
     assert predictions.shape == (9, 3) and label_ids is None and metrics == prediction.metrics
+
+
+def test_what_a_trainer_does_not_know_yet_is_asked_for(make_trainer):
+    trainer = make_trainer()
+    with pytest.raises(InputError, match="have not started yet. Call train()"):
+        trainer.refresh()
+    with pytest.raises(InputError, match="how far .* lie from the centroids. Call train()"):
+        trainer.inference.outlier_scores(np.zeros((1, 40), dtype=np.float32))

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from bert_clustering.errors import InputError
 from bert_clustering.training.checkpoints import find_last_checkpoint
 from helpers import logged, parameters
 
@@ -120,3 +121,12 @@ def test_weights_that_nobody_wants_back_are_not_kept(make_trainer, tmp_path):
     (state,) = (tmp_path / "run").glob("checkpoint-*/clustering_state.safetensors")
     assert not any(name.startswith("guard.weights.") for name in load_file(state))
     assert not list((tmp_path / "run").glob("checkpoint-*/guard*"))
+
+
+def test_a_loss_that_had_no_weight_cannot_be_resumed_with_one(make_trainer):
+    arguments = {"num_train_epochs": 2, "save_strategy": "epoch", "save_total_limit": None}
+    without = make_trainer(clustering_weight=0.0, **arguments)
+    without.train()
+    first = Path(without.args.output_dir, "checkpoint-6")
+    with pytest.raises(InputError, match="got none.*Pass clustering_weight=0"):
+        make_trainer(**arguments).train(resume_from_checkpoint=str(first))

@@ -37,7 +37,7 @@ def find_encoder() -> Path:
     found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if found != WEIGHTS_SHA256:
         raise SystemExit(
-            f"error: {folder}/model.safetensors expected sha256 {WEIGHTS_SHA256}, got {found}."
+            f"error: {folder}/model.safetensors: expected sha256 {WEIGHTS_SHA256}, got {found}."
         )
     return folder
 

@@ -183,7 +183,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         state, guard = self._started_clustering, self._started_clustering.guard
         if guard.judged_step != self.state.global_step:
             self.refresh()
-        if self.args.keep_best and guard.kept_step != self.state.global_step:
+        if guard.kept_weights and guard.kept_step != self.state.global_step:
             state.clusters = guard.restore(self.model)
         embeddings = self._encode_training_set()
         self.inference.note_distances(embeddings)

@@ -1,5 +1,7 @@
 """Starts of the clusters, on data whose clusters are known."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
@@ -21,10 +23,12 @@ from bert_clustering.clusters.start import find_start
 from helpers import make_groups
 
 
-def test_kmeans_is_scikit_learns_with_as_many_restarts():
+@pytest.mark.parametrize("seed", [9, 2])
+def test_kmeans_is_scikit_learns_with_as_many_restarts(seed):
+    """The tenth run is the best by the one seed, by the other an eleventh would be."""
     embeddings = np.random.default_rng(0).normal(size=(203, 7)).astype(np.float32)
-    clusters = kmeans(embeddings, num_clusters=9, seed=3)
-    reference = KMeans(9, n_init=10, random_state=3).fit(embeddings)
+    clusters = kmeans(embeddings, num_clusters=9, seed=seed)
+    reference = KMeans(9, n_init=10, random_state=seed).fit(embeddings)
     np.testing.assert_array_equal(clusters, reference.labels_)
 
 
@@ -112,6 +116,68 @@ def test_consensus_gives_the_rarest_patterns_to_their_nearest():
     assert (
         adjusted_rand_score(groups, consensus(embeddings, runs, num_clusters=2, max_parts=2)) == 1
     )
+
+
+def test_annealing_cools_from_a_tenth_of_the_variance_to_a_twenty_fifth():
+    """Of unit vectors on two axes it is 1/2: cosines of 1 are divided by 1/20 at first, by 1/50 at
+    last.
+    """
+    largest, softmax = [], candidates.softmax
+
+    def watched(logits, axis):
+        largest.append(logits.max())
+        return softmax(logits, axis=axis)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "softmax", watched)
+        anneal(np.repeat(np.eye(2, dtype=np.float32), 5, axis=0), np.repeat([0, 1], 5), 2)
+    assert largest[0] == pytest.approx(20) and largest[-1] == pytest.approx(50)
+
+
+def test_refining_takes_no_turn_that_empties_a_cluster():
+    """Of three clusters of two kinds of documents, k-means leaves two."""
+    embeddings, clusters = np.repeat(np.eye(2), 4, axis=0), np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    np.testing.assert_array_equal(refine(embeddings, clusters, num_clusters=3), clusters)
+
+
+@pytest.mark.parametrize("gain, is_taken", [(0.0, False), (0.9e-4, False), (1e-4, True)])
+def test_a_split_and_merge_must_gain_a_ten_thousandth(gain, is_taken):
+    embeddings, groups = make_groups([9] * 5, spread=0.3)
+    moved = split_and_merge(
+        embeddings, groups, 5, 0, lambda clusters: gain * (clusters is not groups), lambda c: c
+    )
+    assert (moved is not groups) == is_taken
+
+
+def test_splitting_and_merging_ends_after_ten_moves_of_which_three_are_polished_each():
+    embeddings, groups = make_groups([9] * 5, spread=0.3)
+    ever_better, polished = count(), []
+
+    def polish(clusters: np.ndarray) -> np.ndarray:
+        polished.append(clusters)
+        return clusters
+
+    split_and_merge(embeddings, groups, 5, 0, lambda _: next(ever_better), polish)
+    assert len(polished) == 30
+
+
+def test_wards_cost_chooses_what_to_merge_and_what_to_split():
+    """Clusters 2 and 3, of 1 and 30 at a distance of 2, cost 4 * 30 / 31; 0 and 1, of 10 each at 1,
+    cost 5. Halves of 4 each at 1 make 4 the best to split; those of 5, of 1 and 7 at the root of
+    2.2, gain 2.2 * 7 / 8 < 2.
+    """
+    sizes, places = [10, 10, 1, 30, 4, 4, 1, 7], [0, 1, 100, 102, 200, 201, 300, 300 + 2.2**0.5]
+    points = np.repeat(places, sizes)[:, None]
+    clusters = np.repeat([0, 1, 2, 3, 4, 4, 5, 5], sizes)
+    polished = []
+
+    def polish(clusters: np.ndarray) -> np.ndarray:
+        polished.append(clusters)
+        return clusters
+
+    split_and_merge(points, clusters, 6, seed=0, score=lambda _: 0.0, polish=polish)
+    expected = np.repeat([0, 1, 2, 2, 3, 4, 5, 5], sizes)
+    assert adjusted_rand_score(expected, polished[0]) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from itertools import count
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
@@ -98,6 +100,24 @@ def test_over_clustering_keeps_clusters_of_unequal_size():
     )
 
 
+@pytest.mark.parametrize("num_documents, sizes", [(60, [6, 9, 12]), (25, [6, 8, 8]), (8, [3] * 3)])
+def test_over_clustering_is_eight_cheap_runs_of_each_size(num_documents, sizes, monkeypatch):
+    """Twice, thrice and four times K = 3, but three documents per cluster: one from k-means++, the
+    others from random documents.
+    """
+    runs = []
+
+    def watched(size, **options):
+        runs.append((size, options["init"], options["n_init"], options["max_iter"]))
+        return KMeans(size, **options)
+
+    monkeypatch.setattr(candidates, "KMeans", watched)
+    embeddings, _ = make_groups([num_documents], spread=0.5)
+    over_cluster(embeddings, 3, seed=0)
+    inits = ["k-means++", *["random"] * 7]
+    assert runs == [(size, init, 1, 30) for size in sizes for init in inits]
+
+
 def test_consensus_is_what_most_runs_say():
     embeddings, groups = make_groups([6, 6], spread=0.1)
     astray = 1 - groups
@@ -140,6 +160,32 @@ def test_refining_takes_no_turn_that_empties_a_cluster():
     np.testing.assert_array_equal(refine(embeddings, clusters, num_clusters=3), clusters)
 
 
+def test_consensus_is_average_linkage_of_what_runs_and_embeddings_say():
+    """Of random runs, against SciPy's linkage: the share that parts two, and a fifth of the cosine
+    distance.
+    """
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        embeddings = normalize(generator.normal(size=(15, 4)))
+        runs = generator.integers(3, size=(15, 6))
+        distances = pdist(runs, "hamming") + 0.2 * pdist(embeddings, "cosine")
+        expected = fcluster(linkage(distances, "average"), 4, "maxclust")
+        assert adjusted_rand_score(expected, consensus(embeddings, runs, num_clusters=4)) == 1
+
+
+def test_consensus_parts_documents_of_one_embedding_where_all_runs_do():
+    runs = np.array([[0, 1], [0, 1], [1, 0], [1, 0]])
+    clusters = consensus(np.repeat([[1.0, 0.0]], 4, axis=0), runs, num_clusters=2)
+    assert adjusted_rand_score([0, 0, 1, 1], clusters) == 1
+
+
+def test_consensus_looks_at_the_first_of_patterns_that_are_equally_rare():
+    embeddings = normalize(np.random.default_rng(0).normal(size=(40, 3)))
+    clusters = consensus(embeddings, np.arange(40)[:, None], num_clusters=2, max_parts=2)
+    nearest = (embeddings @ embeddings[:2].T).argmax(axis=1)
+    assert adjusted_rand_score(nearest, clusters) == 1
+
+
 @pytest.mark.parametrize("gain, is_taken", [(0.0, False), (0.9e-4, False), (1e-4, True)])
 def test_a_split_and_merge_must_gain_a_ten_thousandth(gain, is_taken):
     embeddings, groups = make_groups([9] * 5, spread=0.3)
@@ -162,12 +208,12 @@ def test_splitting_and_merging_ends_after_ten_moves_of_which_three_are_polished_
 
 
 def test_wards_cost_chooses_what_to_merge_and_what_to_split():
-    """Clusters 2 and 3, of 1 and 30 at a distance of 2, cost 4 * 30 / 31; 0 and 1, of 10 each at 1,
-    cost 5. Halves of 4 each at 1 make 4 the best to split; those of 5, of 1 and 7 at the root of
-    2.2, gain 2.2 * 7 / 8 < 2.
+    """In tenths: clusters 2 and 3, of 1 and 30 at a distance of 2, cost 4 * 30 / 31; 0 and 1, of 10
+    each at 1, cost 5. Halves of 4 each at 1 make 4 the best to split; those of 5, of 1 and 7 at the
+    root of 2.2, gain 2.2 * 7 / 8 < 2.
     """
     sizes, places = [10, 10, 1, 30, 4, 4, 1, 7], [0, 1, 100, 102, 200, 201, 300, 300 + 2.2**0.5]
-    points = np.repeat(places, sizes)[:, None]
+    points = 0.1 * np.repeat(places, sizes)[:, None]
     clusters = np.repeat([0, 1, 2, 3, 4, 4, 5, 5], sizes)
     polished = []
 

@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import silhouette_score
 
 from bert_clustering.clusters.metrics import (
+    calibration_error,
     clustering_accuracy,
     gold_scores,
     internal_scores,
@@ -62,8 +64,26 @@ def test_internal_scores():
     scores = internal_scores(embeddings, np.array([0, 0, 2, 2]), num_clusters=3, seed=0)
     assert scores["silhouette"] > 0.9
     assert (scores["smallest_cluster"], scores["largest_cluster"]) == (0, 2)
-    alone = internal_scores(embeddings, np.zeros(4, dtype=int), num_clusters=2, seed=0)
-    assert math.isnan(alone["silhouette"])
+    expected = silhouette_score(embeddings, [0, 0, 2, 2], metric="cosine")
+    assert scores["silhouette"] == pytest.approx(expected)
+    one = internal_scores(embeddings, np.zeros(4, dtype=int), num_clusters=2, seed=0)
+    assert math.isnan(one["silhouette"])
+    assert (one["smallest_cluster"], one["largest_cluster"]) == (0, 4)
+    each_alone = internal_scores(embeddings, np.arange(4), num_clusters=4, seed=0)
+    assert math.isnan(each_alone["silhouette"])
+
+
+@pytest.mark.parametrize(
+    "probabilities, right, error",
+    [
+        ([0.65, 0.68], [True, False], (0.35 + 0.68) / 2),  # in the 10th and the 11th of 15 bins
+        ([0.67, 0.72], [True, False], (0.72 - 0.33) / 2),  # both in the 11th
+        ([0.9, 0.95], [True, False], (0.1 + 0.95) / 2),  # in the last but one and the last
+        ([1.0, 0.95], [False, True], (1 - 0.05) / 2),  # both in the last
+    ],
+)
+def test_calibration_error_by_hand(probabilities, right, error):
+    assert calibration_error(np.array(right), np.array(probabilities)) == pytest.approx(error)
 
 
 def test_silhouette_is_sampled_by_the_seed():

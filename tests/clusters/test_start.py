@@ -13,6 +13,7 @@ from sklearn.preprocessing import normalize
 from bert_clustering.clusters import candidates
 from bert_clustering.clusters.candidates import (
     anneal,
+    anneal_and_refine,
     consensus,
     kmeans,
     over_cluster,
@@ -152,6 +153,26 @@ def test_annealing_cools_from_a_tenth_of_the_variance_to_a_twenty_fifth():
         patch.setattr(candidates, "softmax", watched)
         anneal(np.repeat(np.eye(2, dtype=np.float32), 5, axis=0), np.repeat([0, 1], 5), 2)
     assert largest[0] == pytest.approx(20) and largest[-1] == pytest.approx(50)
+
+
+def test_the_best_of_ten_annealed_runs_is_refined(monkeypatch):
+    monkeypatch.setattr(candidates, "refine", lambda embeddings, clusters, num_clusters: clusters)
+    embeddings, _ = make_groups([30] * 4, spread=0.5)
+    judged, score = [], ClusterScore(np.arange(120), embeddings)
+
+    def watched(clusters: np.ndarray) -> float:
+        judged.append(score(clusters))
+        return judged[-1]
+
+    best = anneal_and_refine(Views(embeddings, np.zeros((120, 0))), 4, seed=0, score=watched)
+    assert len(judged) == 10 and score(best) == max(judged) > min(judged)
+
+
+def test_an_annealed_run_that_has_lost_a_cluster_is_not_taken(monkeypatch):
+    monkeypatch.setattr(candidates, "anneal", lambda embeddings, begun, k: np.zeros_like(begun))
+    embeddings, groups = make_groups([30] * 3, spread=0.1)
+    views, score = Views(embeddings, np.zeros((90, 0))), ClusterScore(np.arange(90), embeddings)
+    assert adjusted_rand_score(groups, anneal_and_refine(views, 3, seed=0, score=score)) == 1
 
 
 def test_refining_takes_no_turn_that_empties_a_cluster():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from bert_clustering.clusters.quality import ClusterScore, evenness
+from bert_clustering.clusters.quality import ClusterScore, evenness, silhouettes
 from bert_clustering.clusters.rows import draw_sample
 from helpers import make_groups
 
@@ -37,6 +37,20 @@ def test_silhouette_is_scikit_learns(sizes):
     assert ClusterScore(np.arange(len(groups)), embeddings).silhouette(groups) == pytest.approx(
         expected, abs=1e-6
     )
+
+
+def test_silhouettes_of_one_cluster_and_of_a_document_alone_are_0():
+    embeddings, groups = make_groups([5, 1], spread=0.3)
+    with np.errstate(all="raise"):
+        assert silhouettes(embeddings, groups)[5] == 0
+        np.testing.assert_array_equal(silhouettes(embeddings, np.zeros(6, dtype=int)), np.zeros(6))
+
+
+@pytest.mark.parametrize("num_documents, num_neighbors", [(30, 10), (11, 10), (4, 3)])
+def test_each_document_has_ten_neighbors_or_all_others(num_documents, num_neighbors):
+    embeddings, _ = make_groups([num_documents], spread=0.3)
+    graph = ClusterScore(np.arange(num_documents), embeddings).graph
+    assert graph.sum() == 2 * num_neighbors * num_documents and graph.diagonal().sum() == 0
 
 
 def test_evenness_falls_with_the_spread_of_the_sizes():

@@ -29,6 +29,10 @@ def small_limits(monkeypatch):
         monkeypatch.setattr(module, "MAX_IN_MEMORY", 0)
 
 
+def test_arrays_of_256_mebibytes_lie_in_memory():
+    assert not isinstance(rows.empty_rows(2**26, 1), np.memmap)
+
+
 def test_large_arrays_lie_in_files_that_leave_nothing(tmp_path, small_limits):
     array = rows.empty_rows(5, 3, str(tmp_path))
     assert isinstance(array, np.memmap) and array.dtype == np.float32

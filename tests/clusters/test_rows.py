@@ -33,6 +33,12 @@ def test_arrays_of_256_mebibytes_lie_in_memory():
     assert not isinstance(rows.empty_rows(2**26, 1), np.memmap)
 
 
+@pytest.mark.parametrize("limit, is_on_disk", [(59, True), (60, False)])
+def test_an_array_goes_to_the_disk_by_its_bytes(limit, is_on_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MAX_IN_MEMORY", limit)
+    assert isinstance(rows.empty_rows(5, 3, str(tmp_path)), np.memmap) == is_on_disk
+
+
 def test_large_arrays_lie_in_files_that_leave_nothing(tmp_path, small_limits):
     array = rows.empty_rows(5, 3, str(tmp_path))
     assert isinstance(array, np.memmap) and array.dtype == np.float32
@@ -45,6 +51,7 @@ def test_the_disk_has_room_before_a_large_array_is_filled(tmp_path, small_limits
     made, copies = tempfile.TemporaryFile, []
 
     def watched(**kwargs):
+        assert kwargs == {"dir": str(tmp_path)}
         file = made(**kwargs)
         copies.append(os.dup(file.fileno()))
         return file
@@ -52,7 +59,7 @@ def test_the_disk_has_room_before_a_large_array_is_filled(tmp_path, small_limits
     monkeypatch.setattr(tempfile, "TemporaryFile", watched)
     array = rows.empty_rows(5000, 3, str(tmp_path))
     (copy,) = copies
-    assert os.fstat(copy).st_blocks * 512 >= array.nbytes == 60_000
+    assert 60_000 == array.nbytes <= os.fstat(copy).st_blocks * 512 < 60_000 + 4096
     os.close(copy)
 
 

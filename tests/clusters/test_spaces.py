@@ -4,6 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 
 from bert_clustering.clusters.spaces import (
     Views,
@@ -27,6 +30,31 @@ def test_lexical_view_joins_documents_that_share_rare_tokens():
     np.testing.assert_allclose(np.linalg.norm(view, axis=1), 1, rtol=1e-5)
     similarity = view @ view.T
     assert similarity[0, 1] > similarity[0, 2] and similarity[2, 3] > similarity[2, 4]
+
+
+def test_lexical_view_keeps_the_cosines_of_tf_idf_of_tokens_and_pairs():
+    """Every document is there twice, so that the SVD has nothing to cut off. 9 is in too many."""
+    kinds = [[1, 1, 1, 2, 3, 9], [2, 3, 1, 9], [5, 6, 7, 7, 9], [6, 5, 1, 8], [2, 7, 6, 5, 9]]
+    documents = [ids for ids in kinds for _ in range(2)]
+    view = lexical_view(documents, seed=0)
+    reference = TfidfVectorizer(
+        ngram_range=(1, 2), token_pattern=r"\S+", sublinear_tf=True, min_df=2, max_df=0.5
+    )
+    weights = reference.fit_transform([" ".join(map(str, ids)) for ids in documents])
+    assert "9" not in reference.vocabulary_
+    np.testing.assert_allclose(view @ view.T, (weights @ weights.T).toarray(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "documents, width",
+    [
+        ([[token % 150] for token in range(300)], 100),
+        ([[token % 20] for token in range(60)], 19),  # of 20 terms
+        ([list(range(row, row + 6)) for row in range(15)], 14),  # of 15 documents
+    ],
+)
+def test_lexical_view_has_a_hundred_columns_or_one_less_than_terms_or_documents(documents, width):
+    assert lexical_view(documents, seed=0).shape == (len(documents), width)
 
 
 @pytest.mark.parametrize("documents", [[[1], [2], [3]], [[], [], []], [[1], [1], [1]]])
@@ -67,6 +95,17 @@ def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of
         return float((first @ first.T).mean() - (first @ second.T).mean())
 
     assert apart(projected) > 2 * apart(embeddings)
+
+
+def test_discriminants_are_scikit_learns_seen_from_the_mean_of_the_means():
+    embeddings, groups = make_groups([50, 20, 10], spread=0.4)
+    analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.4).fit(embeddings, groups)
+    placed = analysis.transform(embeddings)
+    middle = np.mean([placed[groups == group].mean(axis=0) for group in range(3)], axis=0)
+    expected = normalize(placed - middle)
+    np.testing.assert_allclose(
+        fit_discriminants(embeddings, groups)(embeddings), expected, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("clusters", [[0, 0, 0], [0, 1, 2]])

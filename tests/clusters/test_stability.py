@@ -1,5 +1,7 @@
 """Stability of clusters: real groups come back, arbitrary cuts do not."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -34,10 +36,10 @@ def test_repeats_are_seeded_and_see_a_part_of_the_documents():
 
 
 def test_stability_of_what_no_repeat_saw_is_unknown():
-    clusters = np.array([0, 0, 1, 2])
-    stability = cluster_stability(
-        clusters, np.array([[0, 0, 1, -1], [1, 1, -1, -1]]), num_clusters=4
-    )
+    clusters, repeats = np.array([0, 0, 1, 2]), np.array([[0, 0, 1, -1], [1, 1, -1, -1]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stability = cluster_stability(clusters, repeats, num_clusters=4)
     np.testing.assert_array_equal(stability, [1, 1, np.nan, np.nan])
 
 

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
 from bert_clustering.clusters import candidates
+from bert_clustering.clusters import start as start_module
 from bert_clustering.clusters.candidates import (
     anneal,
     anneal_and_refine,
@@ -22,7 +23,7 @@ from bert_clustering.clusters.candidates import (
 )
 from bert_clustering.clusters.quality import ClusterScore
 from bert_clustering.clusters.spaces import Views
-from bert_clustering.clusters.start import find_start
+from bert_clustering.clusters.start import Recipe, find_start, prefer_any_size, repeat_start
 from helpers import make_groups
 
 
@@ -155,6 +156,20 @@ def test_annealing_cools_from_a_tenth_of_the_variance_to_a_twenty_fifth():
     assert largest[0] == pytest.approx(20) and largest[-1] == pytest.approx(50)
 
 
+def test_kmeans_sees_fifty_thousand_documents_at_most(monkeypatch):
+    seen = []
+
+    class Watched(KMeans):
+        def fit(self, points):
+            seen.append(len(points))
+            return super().fit(points)
+
+    monkeypatch.setattr(candidates, "KMeans", Watched)
+    points = np.repeat([[0.0], [1.0]], 25_001, axis=0)
+    clusters = kmeans(points, num_clusters=2, seed=0, num_restarts=1)
+    assert seen == [50_000] and adjusted_rand_score(points[:, 0], clusters) == 1
+
+
 def test_the_best_of_ten_annealed_runs_is_refined(monkeypatch):
     monkeypatch.setattr(candidates, "refine", lambda embeddings, clusters, num_clusters: clusters)
     embeddings, _ = make_groups([30] * 4, spread=0.5)
@@ -265,6 +280,16 @@ def test_start_suits_the_sizes(sizes, spread, name):
     np.testing.assert_array_equal(start.clusters, again.clusters)
 
 
+@pytest.mark.parametrize(
+    "annealed, over_clustered, is_preferred",
+    [(0.0, 0.0601, True), (0.0, 0.06, False), (1.0, 1.0301, True), (1.0, 1.03, False)],
+)
+def test_any_size_is_preferred_where_it_lacks_three_hundredths_less_to_2(
+    annealed, over_clustered, is_preferred
+):
+    assert prefer_any_size(annealed, over_clustered) == is_preferred
+
+
 @pytest.mark.parametrize("num_clusters", [2, 11, 12])
 def test_start_of_hardly_more_documents_than_clusters(num_clusters):
     embeddings, _ = make_groups([6, 6], spread=0.3)
@@ -336,3 +361,54 @@ def test_a_kind_that_was_asked_for_is_the_only_candidate(kind):
     start = find_start(Views(embeddings, np.zeros((90, 0))), 3, seed=0, score=score, kind=kind)
     assert start.name == kind and list(start.scores) == [kind]
     assert adjusted_rand_score(groups, start.clusters) == 1
+
+
+@pytest.fixture
+def work(monkeypatch) -> dict[str, list]:
+    """How much of what goes into a start; its parts bring clusters of no meaning."""
+    done: dict[str, list] = {"restarts": [], "moves": [], "inits": []}
+
+    def anneal(views, num_clusters, seed, score, num_restarts, progress):
+        done["restarts"].append(num_restarts)
+        return np.arange(len(views.embeddings)) % num_clusters
+
+    def move(fused, clusters, num_clusters, seed, score, polish, num_rounds):
+        done["moves"].append(num_rounds)
+        return np.flip(clusters)
+
+    def over_cluster(fused, num_clusters, seed, inits):
+        done["inits"].append(inits)
+        return np.arange(len(fused)) % num_clusters
+
+    monkeypatch.setattr(start_module, "anneal_and_refine", anneal)
+    monkeypatch.setattr(start_module, "split_and_merge", move)
+    monkeypatch.setattr(start_module, "over_cluster", over_cluster)
+    return done
+
+
+def test_only_annealed_clusters_are_split_and_merged(work):
+    embeddings, _ = make_groups([10] * 3, spread=0.3)
+    views, score = Views(embeddings, np.zeros((30, 0))), ClusterScore(np.arange(30), embeddings)
+    begun = np.arange(30) % 3
+    annealed = find_start(views, 3, 0, score, kind="annealed")
+    np.testing.assert_array_equal(annealed.clusters, np.flip(begun))
+    recipe = Recipe(over_cluster=lambda fused, num_clusters, seed: begun)
+    over_clustered = find_start(views, 3, 0, score, recipe, kind="over-clustered")
+    np.testing.assert_array_equal(over_clustered.clusters, begun)
+    assert work == {"restarts": [10], "moves": [10], "inits": []}
+
+
+def test_a_repeat_sees_four_fifths_of_the_documents_and_five_thousand_at_most(work):
+    for num_documents, size in ((30, 24), (6000, 4800), (7000, 5000)):
+        embeddings, _ = make_groups([num_documents], spread=0.3, width=3)
+        views = Views(embeddings, np.zeros((num_documents, 0)))
+        (repeat,) = repeat_start(views, "annealed", 3, seed=0, num_repeats=1)
+        assert (repeat >= 0).sum() == size
+
+
+def test_five_repeats_take_a_third_of_the_work(work):
+    embeddings, _ = make_groups([10] * 3, spread=0.3)
+    views = Views(embeddings, np.zeros((30, 0)))
+    assert len(repeat_start(views, "annealed", 3, seed=0)) == 5
+    assert len(repeat_start(views, "over-clustered", 3, seed=0, num_repeats=2)) == 2
+    assert work == {"restarts": [3] * 5, "moves": [3] * 5, "inits": [("random", "random")] * 2}

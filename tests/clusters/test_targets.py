@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from bert_clustering.clusters import targets
 from bert_clustering.clusters.targets import (
     calibrate_alpha,
     changed_fraction,
     cluster_shares,
+    emptied_clusters,
     has_collapsed,
     target_distribution,
     teach,
@@ -100,6 +102,14 @@ def test_alpha_that_cannot_reach_the_confidence_comes_as_near_as_it_can():
     alpha = calibrate_alpha(embeddings, centroids, "divide")
     confidence = soft_assignment(embeddings, centroids, alpha, "divide").exp().max().item()
     assert confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=0.005)
+    assert alpha == pytest.approx(10_000)
+
+
+def test_alpha_is_fitted_to_a_confidence_of_seven_tenths_by_default(two_groups):
+    embeddings, centroids = torch.from_numpy(two_groups[0]), torch.eye(7)[:2]
+    alpha = calibrate_alpha(embeddings, centroids, "multiply")
+    q = soft_assignment(embeddings, centroids, alpha, "multiply").exp()
+    assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=1e-4)
 
 
 @pytest.mark.parametrize("confidence", [0.63, 0.7, 0.75])
@@ -138,6 +148,32 @@ def test_teacher_mends_bent_clusters(two_groups):
     assert q[:, 2].max() < 0.01  # the empty one
 
 
+def test_teacher_by_hand():
+    """Each document alone: cosines of 1 and 0, over a temperature of 1/10. All in one cluster, at
+    45 degrees from its mean: the empty one is at -1.
+    """
+    q = teach(np.eye(4, dtype=np.float32), np.arange(4), num_clusters=4)
+    np.testing.assert_allclose(q.diagonal(), np.exp(10) / (np.exp(10) + 3), rtol=1e-5)
+    q = teach(np.eye(2, dtype=np.float32), np.zeros(2, dtype=int), num_clusters=2)
+    np.testing.assert_allclose(q[:, 1], np.exp(-10 * (0.5**0.5 + 1)), rtol=1e-4)
+
+
+def test_teacher_learns_from_a_sample_of_fifty_thousand(monkeypatch):
+    seen = []
+
+    def watched(known, clusters):
+        seen.append(len(known))
+        return lambda points: points
+
+    monkeypatch.setattr(targets, "fit_discriminants", watched)
+    points = np.repeat(np.eye(2, dtype=np.float32), 25_001, axis=0)
+    clusters = np.repeat([0, 1], 25_001)
+    teach(points, clusters, num_clusters=2)
+    teach(points, np.where(np.arange(50_002) < 10, clusters, -1), num_clusters=2)
+    teach(points, clusters, num_clusters=2, max_seen=70)
+    assert seen == [50_000, 10, 70]
+
+
 def test_teacher_of_documents_that_are_all_clusters_of_their_own_or_all_in_one():
     q = teach(np.eye(4, dtype=np.float32), np.zeros(4, dtype=np.int64), num_clusters=2)
     assert q.argmax(axis=1).tolist() == [0] * 4
@@ -145,10 +181,18 @@ def test_teacher_of_documents_that_are_all_clusters_of_their_own_or_all_in_one()
     assert q.argmax(axis=1).tolist() == [2, 0, 1, 3]
 
 
+def test_emptied_clusters_are_those_that_had_documents_be_it_one():
+    before, after = torch.tensor([0, 0, 1, 2, 2]), torch.tensor([0, 0, 0, 2, 2])
+    assert emptied_clusters(before, after, num_clusters=4).tolist() == [1]
+
+
 def test_collapse():
     start = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
     assert not has_collapsed(start, start, num_clusters=3)
     assert not has_collapsed(start, start, num_clusters=4)  # the fourth was empty from the first
     assert has_collapsed(start, start.clamp(max=1), num_clusters=3)
+    halves = torch.tensor([0] * 4 + [1] * 4)
+    assert not has_collapsed(halves, torch.tensor([0] * 6 + [1] * 2), num_clusters=2)
+    assert has_collapsed(halves, torch.tensor([0] * 7 + [1]), num_clusters=2)
     swallowed = torch.tensor([0] * 8 + [1, 2])
     assert has_collapsed(start, swallowed, num_clusters=3)

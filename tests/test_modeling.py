@@ -2,13 +2,15 @@
 positions; padding.
 """
 
+import logging
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from transformers import CONFIG_MAPPING, AutoModel, AutoModelForMaskedLM
+from transformers import CONFIG_MAPPING, AutoModel, AutoModelForMaskedLM, PreTrainedConfig
+from transformers.utils import logging as transformers_logging
 
 from bert_clustering.configuration_bert_cluster import BertClusterConfig
 from bert_clustering.modeling_bert_cluster import BertForClustering, soft_assignment
@@ -145,6 +147,24 @@ def test_soft_assignment_by_hand():
     )
 
 
+def test_soft_assignment_is_of_euclidean_distances_whatever_autocast_says():
+    z, r = torch.randn(13, 7), torch.randn(5, 7)
+    kernel = (1 + 3 * torch.cdist(z, r).square()) ** -2
+    expected = kernel / kernel.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(soft_assignment(z, r, 3.0, "multiply").exp(), expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(soft_assignment(z, r, 3.0, "multiply").exp(), expected)
+
+
+def test_an_alpha_that_is_not_known_yet_is_1():
+    model, embeddings = build("bert"), torch.randn(3, 40)
+    assert model.config.alpha is None
+    torch.testing.assert_close(
+        model.cluster_head(embeddings),
+        soft_assignment(embeddings, model.cluster_head.centroids, 1.0, "multiply"),
+    )
+
+
 def test_centroids_and_q_stay_float32_under_bfloat16(tmp_path):
     model = build("bert")
     model.save_pretrained(tmp_path)
@@ -158,6 +178,95 @@ def test_centroids_and_q_stay_float32_under_bfloat16(tmp_path):
         mixed = model(**inputs)
     assert mixed.logits.dtype == torch.float32
     torch.testing.assert_close(mixed.logits.exp().sum(1), torch.ones(3))
+
+
+def test_embeddings_are_means_over_real_tokens_and_all_are_without_a_mask(family):
+    model = build(family, normalize_embeddings=False)
+    inputs = batch(model)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    short = model(input_ids=ids[:, :1], attention_mask=mask[:, :1])  # of one token
+    torch.testing.assert_close(short.embeddings, short.last_hidden_state[:, 0])
+    whole = model(input_ids=ids[:1])
+    torch.testing.assert_close(whole.embeddings, whole.last_hidden_state.mean(dim=1))
+    torch.testing.assert_close(whole.embeddings, model(ids[:1], mask[:1]).embeddings)
+
+
+def test_token_types_reach_the_encoder():
+    model = build("bert")
+    inputs = batch(model)
+    types = torch.ones_like(inputs["input_ids"])
+    labels = inputs.pop("labels")
+    hidden = model.backbone.base_model(**inputs, token_type_ids=types).last_hidden_state
+    for more in ({}, {"labels": labels}):
+        output = model(**inputs, token_type_ids=types, **more)
+        torch.testing.assert_close(output.last_hidden_state, hidden)
+        assert not torch.allclose(model(**inputs, **more).last_hidden_state, hidden)
+
+
+@pytest.mark.parametrize("num_items, divisor", [(None, 1), (4, 4)])
+def test_loss_is_the_sum_over_the_masked_tokens_by_their_number(num_items, divisor):
+    model = build("bert")
+    inputs = batch(model)
+    inputs["labels"][0] = -100  # one is left
+    labels = inputs["labels"].view(-1)
+    logits = model.backbone(inputs["input_ids"], inputs["attention_mask"]).logits
+    total = F.cross_entropy(logits.view(-1, VOCAB_SIZE), labels, reduction="sum")
+    loss = model(**inputs, num_items_in_batch=num_items).mlm_loss
+    torch.testing.assert_close(loss, total / divisor)
+
+
+def test_an_encoder_that_returns_tuples_by_its_config():
+    model = build("bert")
+    inputs = batch(model)
+    expected = model(**inputs)
+    model.backbone.config.return_dict = False
+    for more in (inputs, {name: inputs[name] for name in ("input_ids", "attention_mask")}):
+        output = model(**more)
+        torch.testing.assert_close(output.logits, expected.logits)
+    torch.testing.assert_close(model(**inputs).loss, expected.loss)
+
+
+def test_gradient_checkpointing_changes_no_gradient():
+    model = build("bert")
+    gradients = []
+    for checkpointing in (False, True):
+        if checkpointing:
+            model.activation_checkpointing_enable()
+        model.train()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        model.zero_grad()
+        torch.manual_seed(1)
+        model(**batch(model)).loss.backward()
+        gradients.append(model.get_input_embeddings().weight.grad.clone())
+    assert model.is_activation_checkpointing
+    torch.testing.assert_close(*gradients)
+
+
+def test_resized_clusters_have_no_start():
+    model = build("bert", num_clusters=5)
+    model.resize_clusters(7)
+    assert model.config.num_clusters == len(model.config.id2label) == 7
+    assert torch.equal(model.cluster_head.centroids, torch.zeros(7, 40)) and not model.has_clusters
+    with torch.no_grad():
+        model.cluster_head.centroids[3, 2] = 0.1
+    assert model.has_clusters
+
+
+def test_the_head_is_what_the_encoder_does_not_hold_and_can_be_exchanged():
+    model = build("bert")
+    head = {id(parameter) for parameter in model.mlm_head_parameters()}
+    names = {name for name, parameter in model.named_parameters() if id(parameter) in head}
+    transform = "backbone.cls.predictions.transform."
+    assert names == {
+        "backbone.cls.predictions.bias",
+        *(transform + name for name in ("dense.weight", "dense.bias")),
+        *(transform + name for name in ("LayerNorm.weight", "LayerNorm.bias")),
+    }
+    other = torch.nn.Linear(40, VOCAB_SIZE)
+    model.set_output_embeddings(other)
+    assert model.get_output_embeddings() is model.backbone.get_output_embeddings() is other
 
 
 @pytest.mark.parametrize("num_clusters", [2, 3, 8])
@@ -180,6 +289,88 @@ def test_number_of_clusters_is_one_thing(num_clusters, tmp_path):
     assert len(other.cluster_head.centroids) == num_clusters + 2 and not other.has_clusters
     with pytest.raises(ValueError, match="ignore_mismatched_sizes"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=num_clusters + 2)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> dict[str, str]:
+    """A BERT with its head, and one without."""
+    folder, model = (
+        tmp_path_factory.mktemp("plain"),
+        AutoModelForMaskedLM.from_config(tiny_config("bert")),
+    )
+    model.save_pretrained(folder / "whole")
+    model.base_model.save_pretrained(folder / "headless")
+    return {name: str(folder / name) for name in ("whole", "headless")}
+
+
+def test_a_plain_checkpoint_takes_clusters_by_either_name_and_what_transformers_takes(plain):
+    names = {0: "fruit", 1: "space", 2: "money"}
+    model, info = BertForClustering.from_pretrained(
+        plain["headless"],
+        num_labels=3,
+        id2label=names,
+        kernel="divide",
+        dtype=torch.bfloat16,
+        output_loading_info=True,
+    )
+    assert (model.config.num_clusters, model.config.kernel) == (3, "divide")
+    assert model.config.id2label == names and model.dtype == torch.bfloat16
+    assert "cls.predictions.bias" in info["missing_keys"] and not model.training
+
+
+def test_a_checkpoint_without_a_head_is_told_in_a_line_and_warns_of_nothing(plain, caplog):
+    caplog.set_level("INFO", "bert_clustering.modeling_bert_cluster")
+    logger, verbosity = logging.getLogger("transformers"), transformers_logging.get_verbosity()
+    logger.addHandler(caplog.handler)
+    transformers_logging.set_verbosity_info()
+    try:
+        BertForClustering.from_pretrained(plain["whole"], num_clusters=3)
+        assert "has no masked-LM head" not in caplog.text
+        BertForClustering.from_pretrained(plain["headless"], num_clusters=3)
+        assert transformers_logging.get_verbosity() == transformers_logging.INFO
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        logger.removeHandler(caplog.handler)
+    assert "has no masked-LM head" in caplog.text
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_only_a_hub_id_is_remembered_as_where_the_encoder_came_from(plain, tmp_path, monkeypatch):
+    from_folder = BertForClustering.from_pretrained(plain["whole"], num_clusters=3)
+    from_folder.save_pretrained(tmp_path)
+    assert from_folder.config.base_model is None
+    assert from_folder.config.backbone_config.name_or_path == ""
+    assert plain["whole"] not in (tmp_path / "config.json").read_text()
+    assert (tmp_path / "modeling_bert_cluster.py").exists()
+    load = AutoModelForMaskedLM.from_pretrained
+    monkeypatch.setattr(
+        AutoModelForMaskedLM, "from_pretrained", lambda name, **more: load(plain["whole"], **more)
+    )
+    assert BertForClustering.from_encoder("some/encoder", num_clusters=3).config.base_model == (
+        "some/encoder"
+    )
+
+
+def test_what_concerns_the_hub_also_finds_the_config(monkeypatch):
+    hub = {"revision": "v1", "token": "secret", "cache_dir": "there", "local_files_only": True}
+    hub |= {"subfolder": "model", "force_download": True, "proxies": {"https": "proxy"}}
+
+    def asked(name, **arguments):
+        raise LookupError(name, arguments)
+
+    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", asked)
+    with pytest.raises(LookupError) as found:
+        BertForClustering.from_pretrained("some/encoder", num_clusters=3, alpha=2, **hub)
+    assert found.value.args == ("some/encoder", hub)
+
+
+def test_our_own_checkpoint_takes_a_config_and_keeps_its_number_by_either_name(tmp_path):
+    model = build("bert", num_clusters=3)
+    model.save_pretrained(tmp_path)
+    config = BertClusterConfig.from_pretrained(tmp_path, alpha=5)
+    assert BertForClustering.from_pretrained(tmp_path, config=config).config.alpha == 5
+    with pytest.raises(ValueError, match="holds 3 clusters, num_clusters=4"):
+        BertForClustering.from_pretrained(tmp_path, num_labels=4)
 
 
 def test_a_config_of_an_older_version_still_loads(tmp_path):

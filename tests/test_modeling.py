@@ -316,6 +316,8 @@ def test_a_plain_checkpoint_takes_clusters_by_either_name_and_what_transformers_
     assert (model.config.num_clusters, model.config.kernel) == (3, "divide")
     assert model.config.id2label == names and model.dtype == torch.bfloat16
     assert "cls.predictions.bias" in info["missing_keys"] and not model.training
+    model = BertForClustering.from_pretrained(plain["whole"], num_labels=4)
+    assert model.config.num_clusters == len(model.cluster_head.centroids) == 4
 
 
 def test_a_checkpoint_without_a_head_is_told_in_a_line_and_warns_of_nothing(plain, caplog):

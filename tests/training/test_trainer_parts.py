@@ -1,0 +1,87 @@
+"""What the trainer is made of, what a training returns, and what it looks at: in a step or two."""
+
+import time
+
+import pytest
+import torch
+from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers.trainer_utils import TrainOutput
+
+from bert_clustering.errors import InputError
+from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
+from bert_clustering.training.readable_log import ReadableLog
+
+
+QUICK = {"max_steps": 1, "init": "kmeans", "lexical_teacher": False}
+
+
+def test_arguments_of_the_base_class_are_its_own_and_the_output_has_a_place(
+    corpus, tokenizer, encoder_dir, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    callback, model = TrainerCallback(), BertForClustering.from_pretrained(encoder_dir)
+    trainer = ClusteringTrainer(
+        model, train_dataset=corpus[0], processing_class=tokenizer, callbacks=[callback]
+    )
+    callbacks = trainer.callback_handler.callbacks
+    assert callback in callbacks and trainer.args.output_dir == "trainer_output"
+    assert trainer.refresh_targets in callbacks
+
+
+def test_log_lines_are_sentences(make_trainer):
+    kinds = [type(callback) for callback in make_trainer().callback_handler.callbacks]
+    assert ReadableLog in kinds and PrinterCallback not in kinds
+
+
+@pytest.mark.parametrize("number, is_refused", [(0, False), (1, False), (2, True)])
+def test_several_gpus_in_a_process_are_refused(make_trainer, monkeypatch, number, is_refused):
+    monkeypatch.setattr(ClusteringTrainingArguments, "n_gpu", property(lambda args: number))
+    if not is_refused:
+        assert make_trainer().args.n_gpu == number
+        return
+    with pytest.raises(InputError, match="Expected one GPU per process, got 2"):
+        make_trainer()
+
+
+def test_training_tells_how_long_the_start_took_and_how_good_the_clusters_are(make_trainer, corpus):
+    trainer, started = make_trainer(texts=corpus[0][:30], **QUICK), time.perf_counter()
+    metrics = trainer.train().metrics
+    assert 0 < metrics["start_runtime"] < time.perf_counter() - started
+    assert metrics["cluster_score"] == trainer.clustering.guard.kept_score
+    assert metrics["train_loss"] > 0
+
+
+def test_what_the_base_class_takes_for_a_training_is_handed_on(make_trainer, monkeypatch):
+    calls, trainer = [], make_trainer(**QUICK)
+
+    def train(trainer, *args, **kwargs):
+        calls.append((args, kwargs))
+        return TrainOutput(0, 0.0, {})
+
+    monkeypatch.setattr(Trainer, "train", train)
+    trainer.train(None, None, ["logits"])
+    trainer.train(ignore_keys_for_eval=["logits"])
+    assert calls == [
+        ((None, None, ["logits"]), {}),
+        ((None,), {"ignore_keys_for_eval": ["logits"]}),
+    ]
+
+
+def test_a_training_looks_at_the_documents_once_per_change_of_the_weights(make_trainer, corpus):
+    trainer, looks = make_trainer(texts=corpus[0][:30], **QUICK), []
+    encode = trainer.inference.encode
+
+    def watched(dataset):
+        looks.append(trainer.state.global_step)
+        return encode(dataset)
+
+    trainer.inference.encode = watched
+    trainer.initialize_clusters()
+    trainer.predict()
+    assert looks == [0]
+    with torch.no_grad():
+        trainer.model.get_input_embeddings().weight += 0.1
+    trainer.train()  # the weights may be others by then
+    trainer.predict()
+    assert looks[:3] == [0, 0, 1] and len(looks) <= 4

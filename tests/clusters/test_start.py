@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
 from bert_clustering.clusters import candidates
+from bert_clustering.clusters import num_clusters as num_clusters_module
 from bert_clustering.clusters import start as start_module
 from bert_clustering.clusters.candidates import (
     anneal,
@@ -21,6 +22,7 @@ from bert_clustering.clusters.candidates import (
     refine,
     split_and_merge,
 )
+from bert_clustering.clusters.num_clusters import Trees
 from bert_clustering.clusters.quality import ClusterScore
 from bert_clustering.clusters.spaces import Views
 from bert_clustering.clusters.start import Recipe, find_start, prefer_any_size, repeat_start
@@ -183,11 +185,13 @@ def test_the_best_of_ten_annealed_runs_is_refined(monkeypatch):
     assert len(judged) == 10 and score(best) == max(judged) > min(judged)
 
 
-def test_an_annealed_run_that_has_lost_a_cluster_is_not_taken(monkeypatch):
-    monkeypatch.setattr(candidates, "anneal", lambda embeddings, begun, k: np.zeros_like(begun))
+def test_an_annealed_run_is_taken_unless_it_has_lost_a_cluster(monkeypatch):
+    monkeypatch.setattr(candidates, "refine", lambda embeddings, clusters, num_clusters: clusters)
     embeddings, groups = make_groups([30] * 3, spread=0.1)
     views, score = Views(embeddings, np.zeros((90, 0))), ClusterScore(np.arange(90), embeddings)
-    assert adjusted_rand_score(groups, anneal_and_refine(views, 3, seed=0, score=score)) == 1
+    for annealed, taken in ((np.arange(90) % 3, np.arange(90) % 3), (np.zeros(90, int), groups)):
+        monkeypatch.setattr(candidates, "anneal", lambda *_, annealed=annealed: annealed)
+        assert adjusted_rand_score(taken, anneal_and_refine(views, 3, seed=0, score=score)) == 1
 
 
 def test_refining_takes_no_turn_that_empties_a_cluster():
@@ -216,10 +220,16 @@ def test_consensus_parts_documents_of_one_embedding_where_all_runs_do():
 
 
 def test_consensus_looks_at_the_first_of_patterns_that_are_equally_rare():
-    embeddings = normalize(np.random.default_rng(0).normal(size=(40, 3)))
-    clusters = consensus(embeddings, np.arange(40)[:, None], num_clusters=2, max_parts=2)
-    nearest = (embeddings @ embeddings[:2].T).argmax(axis=1)
-    assert adjusted_rand_score(nearest, clusters) == 1
+    """Of 200 kinds of documents about half are there twice; these and the first three others are
+    clusters, to which the rest go.
+    """
+    generator = np.random.default_rng(0)
+    kinds, counts = normalize(generator.normal(size=(200, 3))), generator.integers(1, 3, size=200)
+    seen = [*np.flatnonzero(counts == 2), *np.flatnonzero(counts == 1)[:3]]
+    order = np.repeat(np.arange(200), counts)
+    clusters = consensus(kinds[order], order[:, None], num_clusters=len(seen), max_parts=len(seen))
+    nearest = (kinds @ kinds[seen].T).argmax(axis=1)
+    assert adjusted_rand_score(nearest[order], clusters) == 1
 
 
 @pytest.mark.parametrize("gain, is_taken", [(0.0, False), (0.9e-4, False), (1e-4, True)])
@@ -241,6 +251,55 @@ def test_splitting_and_merging_ends_after_ten_moves_of_which_three_are_polished_
 
     split_and_merge(embeddings, groups, 5, 0, lambda _: next(ever_better), polish)
     assert len(polished) == 30
+
+
+def test_of_five_clusters_the_five_cheapest_pairs_are_merged_where_any_other_is_split():
+    """Three others for each pair."""
+    embeddings, groups = make_groups([9] * 5, spread=0.3)
+    judged = []
+    split_and_merge(embeddings, groups, 5, 0, lambda c: judged.append(c) or 0.0, lambda c: c)
+    before, moves, polished, gained = 1, 5 * 3, 3, 1
+    assert len(judged) == before + moves + polished + gained
+
+
+def test_refining_takes_five_turns_at_most(monkeypatch):
+    class Restless(KMeans):
+        turns = 0
+
+        def fit_predict(self, points):
+            Restless.turns += 1
+            return (np.arange(len(points)) + Restless.turns) % self.n_clusters
+
+    monkeypatch.setattr(candidates, "KMeans", Restless)
+    refine(np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3, num_clusters=3)
+    assert Restless.turns == 5
+
+
+def test_k_means_costs_one_short_run_wherever_it_is_one_of_many(monkeypatch):
+    runs = []
+
+    def watched(size, **options):
+        runs.append({"size": size, **options})
+        return KMeans(size, **options)
+
+    for module in (candidates, num_clusters_module):
+        monkeypatch.setattr(module, "KMeans", watched)
+    embeddings, groups = make_groups([40] * 3, spread=0.3)
+    short = {"n_init": 1, "max_iter": 30}
+    Trees(embeddings, 2, seed=7)
+    assert runs == [{"size": 8, "random_state": 7, **short}]
+    runs.clear()
+    views, score = Views(embeddings, np.zeros((120, 0))), ClusterScore(np.arange(120), embeddings)
+    anneal_and_refine(views, 3, seed=7, score=score, num_restarts=2)
+    begun = [run for run in runs if "init" not in run]
+    assert begun == [{"size": 3, "random_state": seed, **short} for seed in (7, 8)]
+    assert all(run["n_init"] == 1 for run in runs)
+    runs.clear()
+    kmeans(embeddings, 3, seed=7, num_restarts=4)
+    assert [run["n_init"] for run in runs] == [1] * 4
+    runs.clear()
+    split_and_merge(embeddings, groups, 3, 7, lambda _: 0.0, lambda clusters: clusters)
+    assert runs == [{"size": 2, "n_init": 3, "random_state": 7}] * 3
 
 
 def test_wards_cost_chooses_what_to_merge_and_what_to_split():

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 THREADS := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
-.PHONY: help install demo browser test test-fast test-slow test-floors test-newest coverage lint types format build clean
+.PHONY: help install demo browser test test-fast test-slow test-floors test-newest coverage mutation lint types format build clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test-fast: install  ## run what needs no launcher, no browser and no real encode
 coverage: install browser  ## run the whole suite, and show which lines it does not reach
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=
 	$(BIN)/python -m pytest $(SLOW) --cov --cov-append --cov-report=term
+
+mutation: install  ## plant faults in the core one at a time, and show those that no test notices
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
 
 test-slow: install  ## kill 20 runs and read over 1,000 hostile files, which takes some minutes
 	THOROUGH=1 $(BIN)/python -m pytest tests/test_killed.py tests/texts/test_hostile.py

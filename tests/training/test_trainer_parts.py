@@ -7,6 +7,7 @@ import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import TrainOutput
 
+from bert_clustering.clusters.targets import target_distribution, teach
 from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
@@ -50,6 +51,37 @@ def test_training_tells_how_long_the_start_took_and_how_good_the_clusters_are(ma
     assert 0 < metrics["start_runtime"] < time.perf_counter() - started
     assert metrics["cluster_score"] == trainer.clustering.guard.kept_score
     assert metrics["train_loss"] > 0
+
+
+def test_training_ends_with_clusters_that_were_judged_at_its_last_step(make_trainer, corpus):
+    trainer = make_trainer(texts=corpus[0][:30], keep_best=False, **QUICK)  # less than an epoch
+    trainer.train()
+    guard = trainer.clustering.guard
+    (line,) = [line for line in trainer.state.log_history if "changed" in line]
+    assert guard.judged_step == trainer.state.global_step == line["step"] == 1
+    assert line["cluster_score"] == guard.judged_score
+
+
+def test_a_refresh_teaches_from_the_clusters_of_the_model(make_trainer):
+    trainer = make_trainer()
+    trainer.initialize_clusters()
+    with torch.no_grad():
+        trainer.model.cluster_head.centroids += 0.02 * torch.randn(3, 40)
+    trainer.refresh()
+    state = trainer.clustering
+    q = trainer.inference.assign(trainer.inference.encode(trainer.train_dataset))
+    assert torch.equal(state.clusters, q.argmax(dim=1))
+    taught = teach(state.fused.numpy(), state.clusters.numpy(), num_clusters=3)
+    expected = target_distribution(torch.from_numpy(taught), state.prior)
+    torch.testing.assert_close(state.targets, expected)
+
+
+def test_clusters_have_keywords_and_names_from_their_start_on(make_trainer):
+    trainer = make_trainer()
+    trainer.initialize_clusters()
+    assert len(trainer.keywords) == 3 and all(trainer.keywords)
+    names = list(trainer.model.config.id2label.values())
+    assert len(set(names)) == 3 and not any(name.startswith("LABEL_") for name in names)
 
 
 def test_what_the_base_class_takes_for_a_training_is_handed_on(make_trainer, monkeypatch):

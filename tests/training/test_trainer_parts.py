@@ -2,11 +2,13 @@
 
 import time
 
+import numpy as np
 import pytest
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import TrainOutput
 
+from bert_clustering import trainer as trainer_module
 from bert_clustering.clusters.targets import target_distribution, teach
 from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
@@ -60,6 +62,44 @@ def test_training_ends_with_clusters_that_were_judged_at_its_last_step(make_trai
     (line,) = [line for line in trainer.state.log_history if "changed" in line]
     assert guard.judged_step == trainer.state.global_step == line["step"] == 1
     assert line["cluster_score"] == guard.judged_score
+
+
+@pytest.mark.parametrize(
+    "keep_best, steps, is_start", [(True, 0, True), (True, 1, False), (False, 0, False)]
+)
+def test_confidence_is_bounded_as_that_of_the_start_where_its_weights_are_kept(
+    make_trainer, monkeypatch, keep_best, steps, is_start
+):
+    """Steps that move nothing, so that the guard keeps the last."""
+    seen, trainer = [], make_trainer(keep_best=keep_best, **QUICK)
+
+    def train(trainer, *args):
+        trainer.state.global_step = steps
+        return TrainOutput(steps, 0.0, {})
+
+    monkeypatch.setattr(Trainer, "train", train)
+    monkeypatch.setattr(trainer_module, "bound_confidence", lambda *args: seen.append(args[-1]))
+    trainer.train()
+    assert seen == [is_start]
+    scores = trainer.inference.outlier_scores(trainer.predict().embeddings)
+    assert np.median(scores) == pytest.approx(0, abs=1e-4)
+
+
+def test_clusters_are_named_anew_at_the_end(make_trainer, monkeypatch):
+    before, trainer = [], make_trainer(keep_best=False, **QUICK)
+
+    def train(trainer, *args):
+        before.extend(trainer.keywords)
+        with torch.no_grad():
+            trainer.model.cluster_head.centroids[:] = trainer.model.cluster_head.centroids[
+                [1, 0, 2]
+            ]
+        trainer.state.global_step = 1
+        return TrainOutput(1, 0.0, {})
+
+    monkeypatch.setattr(Trainer, "train", train)
+    trainer.train()
+    assert trainer.keywords[:2] == before[1::-1] and before[0] != before[1]
 
 
 def test_a_refresh_teaches_from_the_clusters_of_the_model(make_trainer):

@@ -79,8 +79,9 @@ def test_confidence_is_bounded_as_that_of_the_start_where_its_weights_are_kept(
 
     monkeypatch.setattr(Trainer, "train", train)
     monkeypatch.setattr(trainer_module, "bound_confidence", lambda *args: seen.append(args[-1]))
-    trainer.train()
+    metrics, guard = trainer.train().metrics, trainer.clustering.guard
     assert seen == [is_start]
+    assert metrics["cluster_score"] == (guard.kept_score if keep_best else guard.judged_score)
     scores = trainer.inference.outlier_scores(trainer.predict().embeddings)
     assert np.median(scores) == pytest.approx(0, abs=1e-4)
 

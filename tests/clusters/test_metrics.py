@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
+from bert_clustering.clusters import metrics
 from bert_clustering.clusters.metrics import (
     calibration_error,
     clustering_accuracy,
@@ -13,6 +14,7 @@ from bert_clustering.clusters.metrics import (
     internal_scores,
     purity,
 )
+from bert_clustering.clusters.quality import silhouettes
 
 
 CLASSES = np.array(["a", "a", "a", "b", "b", "c", "c", "c", "c"], dtype=object)
@@ -84,6 +86,18 @@ def test_internal_scores():
 )
 def test_calibration_error_by_hand(probabilities, right, error):
     assert calibration_error(np.array(right), np.array(probabilities)) == pytest.approx(error)
+
+
+def test_silhouette_is_of_five_thousand_documents_at_most(monkeypatch):
+    sizes = []
+
+    def watched(embeddings, clusters):
+        sizes.append(len(clusters))
+        return silhouettes(embeddings, clusters)
+
+    monkeypatch.setattr(metrics, "silhouettes", watched)
+    internal_scores(np.eye(2)[np.arange(5001) % 2], np.arange(5001) % 2, 2, seed=0)
+    assert sizes == [5000]
 
 
 def test_silhouette_is_sampled_by_the_seed():

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import pdist
+from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from bert_clustering.clusters import num_clusters
@@ -79,6 +82,13 @@ def test_a_cut_is_of_trees_of_two_to_eight_times_its_clusters():
     embeddings, _ = make_groups([104], spread=0.5)
     trees = Trees(embeddings, max_clusters=5, seed=0)  # of 8, 16, 32 and 34
     assert [len(trees.cut(k)) for k in (1, 2, 3, 4, 5, 16, 17, 18)] == [1, 2, 2, 3, 3, 2, 1, 0]
+
+
+def test_a_tree_is_average_linkage_of_cosine_distances():
+    embeddings, _ = make_groups([120], spread=0.5)
+    ((_, tree),) = Trees(embeddings, 2, seed=0).trees.values()
+    means = KMeans(8, n_init=1, max_iter=30, random_state=0).fit(embeddings).cluster_centers_
+    np.testing.assert_allclose(tree, linkage(pdist(means, "cosine"), "average"), atol=1e-6)
 
 
 def test_trees_come_from_the_seed():

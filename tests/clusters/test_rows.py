@@ -29,8 +29,14 @@ def small_limits(monkeypatch):
         monkeypatch.setattr(module, "MAX_IN_MEMORY", 0)
 
 
-def test_arrays_of_256_mebibytes_lie_in_memory():
-    assert not isinstance(rows.empty_rows(2**26, 1), np.memmap)
+def test_arrays_of_256_mebibytes_lie_in_memory_and_larger_ones_in_a_file(monkeypatch):
+    def full(**kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    assert len(rows.empty_rows(2**26, 1)) == 2**26
+    with pytest.raises(OSError, match="No space left"):
+        rows.empty_rows(2**26 + 1, 1)
 
 
 @pytest.mark.parametrize("limit, is_on_disk", [(59, True), (60, False)])

@@ -8,6 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from bert_clustering.clusters import spaces
 from bert_clustering.clusters.spaces import (
     Views,
     cluster_means,
@@ -62,6 +63,18 @@ def test_lexical_view_of_documents_without_shared_tokens_is_empty(documents):
     assert lexical_view(documents, seed=0).shape == (3, 0)
 
 
+def test_lexical_view_is_made_from_two_hundred_thousand_documents_at_most(monkeypatch):
+    sizes, draw_sample = [], spaces.draw_sample
+
+    def watched(num_rows, seed, size):
+        sizes.append(size)
+        return draw_sample(num_rows, seed, size)
+
+    monkeypatch.setattr(spaces, "draw_sample", watched)
+    lexical_view([[1], [1], [2], [2]], seed=0)
+    assert sizes == [200_000]
+
+
 def test_lexical_view_of_a_sample_places_all_documents_and_knows_no_special_tokens():
     generator = np.random.default_rng(0)
     groups = np.repeat([0, 1], 150)
@@ -106,6 +119,19 @@ def test_discriminants_are_scikit_learns_seen_from_the_mean_of_the_means():
     np.testing.assert_allclose(
         fit_discriminants(embeddings, groups)(embeddings), expected, atol=1e-5
     )
+
+
+def test_discriminants_silence_no_warning_but_that_of_clusters_of_one(monkeypatch):
+    class Warned(LinearDiscriminantAnalysis):
+        def fit(self, embeddings, clusters):
+            warnings.warn("Only one sample in a class", stacklevel=1)
+            warnings.warn("something else", stacklevel=1)
+            return super().fit(embeddings, clusters)
+
+    monkeypatch.setattr(spaces, "LinearDiscriminantAnalysis", Warned)
+    with pytest.warns(UserWarning) as said:
+        fit_discriminants(*make_groups([9, 9], spread=0.3))
+    assert [str(warning.message) for warning in said] == ["something else"]
 
 
 @pytest.mark.parametrize("clusters", [[0, 0, 0], [0, 1, 2]])

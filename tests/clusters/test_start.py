@@ -85,6 +85,7 @@ def test_splitting_and_merging_mends_what_moving_documents_cannot():
     assert split_and_merge(embeddings, groups, 6, seed=0, score=score, polish=polish) is groups
 
 
+@pytest.mark.filterwarnings("error")  # there is nothing to split
 def test_splitting_and_merging_takes_no_move_that_does_not_score():
     embeddings = np.repeat(np.eye(3, dtype=np.float32), 5, axis=0)  # nothing but duplicates
     clusters = np.repeat([0, 1, 2], 5)
@@ -194,10 +195,18 @@ def test_an_annealed_run_is_taken_unless_it_has_lost_a_cluster(monkeypatch):
         assert adjusted_rand_score(taken, anneal_and_refine(views, 3, seed=0, score=score)) == 1
 
 
-def test_refining_takes_no_turn_that_empties_a_cluster():
-    """Of three clusters of two kinds of documents, k-means leaves two."""
+def test_refining_takes_no_turn_that_empties_a_cluster(monkeypatch):
+    """Of three clusters of two kinds of documents, k-means leaves two; it is not asked again."""
     embeddings, clusters = np.repeat(np.eye(2), 4, axis=0), np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    turns = []
+
+    def watched(size, **options):
+        turns.append(size)
+        return KMeans(size, **options)
+
+    monkeypatch.setattr(candidates, "KMeans", watched)
     np.testing.assert_array_equal(refine(embeddings, clusters, num_clusters=3), clusters)
+    assert turns == [3]
 
 
 def test_consensus_is_average_linkage_of_what_runs_and_embeddings_say():
@@ -217,6 +226,15 @@ def test_consensus_parts_documents_of_one_embedding_where_all_runs_do():
     runs = np.array([[0, 1], [0, 1], [1, 0], [1, 0]])
     clusters = consensus(np.repeat([[1.0, 0.0]], 4, axis=0), runs, num_clusters=2)
     assert adjusted_rand_score([0, 0, 1, 1], clusters) == 1
+
+
+def test_consensus_looks_at_four_thousand_patterns_at_most(monkeypatch):
+    def counted(patterns, metric):
+        raise InterruptedError(len(patterns))
+
+    monkeypatch.setattr(candidates, "pdist", counted)
+    with pytest.raises(InterruptedError, match="^4000$"):
+        consensus(np.ones((4001, 2)), np.arange(4001)[:, None], num_clusters=2)
 
 
 def test_consensus_looks_at_the_first_of_patterns_that_are_equally_rare():

@@ -112,6 +112,23 @@ def test_alpha_is_fitted_to_a_confidence_of_seven_tenths_by_default(two_groups):
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=1e-4)
 
 
+def test_alpha_takes_few_looks_at_a_kernel_that_rises_and_a_grid_at_others(two_groups, monkeypatch):
+    looks = []
+
+    def watched(embeddings, centroids, alpha, kernel):
+        looks.append(alpha)
+        return soft_assignment(embeddings, centroids, alpha, kernel)
+
+    monkeypatch.setattr(targets, "soft_assignment", watched)
+    embeddings, centroids = torch.from_numpy(two_groups[0]), torch.eye(7)[:2]
+    calibrate_alpha(embeddings, centroids, "multiply")
+    assert len(looks) < 25
+    looks.clear()
+    calibrate_alpha(torch.zeros(1, 2), torch.eye(2), "divide")  # 1 : 1 at any alpha
+    steps = np.diff(np.log(looks[-57:]))
+    assert len(looks) <= 59 and steps == pytest.approx(np.log(1e6) / 56)
+
+
 @pytest.mark.parametrize("confidence", [0.63, 0.7, 0.75])
 def test_alpha_of_a_kernel_that_falls_is_found(confidence):
     """Distances² .1 and 1, divided by alpha: from .754 at alpha = .01 it falls to e^.45 : 1."""

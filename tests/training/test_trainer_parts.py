@@ -65,6 +65,32 @@ def test_training_ends_with_clusters_that_were_judged_at_its_last_step(make_trai
 
 
 @pytest.mark.parametrize(
+    "teacher, init, reads_words",
+    [(True, "kmeans", True), (False, "kmeans", False), (False, "auto", True), (True, "auto", True)],
+)
+def test_words_are_read_where_teacher_or_start_want_them(
+    make_trainer, monkeypatch, teacher, init, reads_words
+):
+    asked = []
+
+    def lexical_view(documents, seed, special, folder):
+        asked.append((len(documents), seed, special, folder))
+        return np.ones((len(documents), 2), dtype=np.float32)
+
+    def initialize(model, args, inference, views):
+        raise InterruptedError(*views.lexical.shape, views.lexical.dtype)
+
+    monkeypatch.setattr(trainer_module, "lexical_view", lexical_view)
+    monkeypatch.setattr(trainer_module, "initialize", initialize)
+    trainer = make_trainer(lexical_teacher=teacher, init=init, seed=3)
+    with pytest.raises(InterruptedError) as stopped:
+        trainer.initialize_clusters()
+    assert stopped.value.args == (91, 2 if reads_words else 0, np.float32)
+    special = set(trainer.processing_class.all_special_ids)
+    assert asked == [(91, 3, special, trainer.args.output_dir)] * reads_words
+
+
+@pytest.mark.parametrize(
     "keep_best, steps, is_start", [(True, 0, True), (True, 1, False), (False, 0, False)]
 )
 def test_confidence_is_bounded_as_that_of_the_start_where_its_weights_are_kept(

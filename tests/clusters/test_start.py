@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
@@ -108,17 +108,23 @@ def test_over_clustering_keeps_clusters_of_unequal_size():
 @pytest.mark.parametrize("num_documents, sizes", [(60, [6, 9, 12]), (25, [6, 8, 8]), (8, [3] * 3)])
 def test_over_clustering_is_eight_cheap_runs_of_each_size(num_documents, sizes, monkeypatch):
     """Twice, thrice and four times K = 3, but three documents per cluster: one from k-means++, the
-    others from random documents.
+    others from random documents; centroids are joined by direction.
     """
-    runs = []
+    runs, linkages = [], []
 
     def watched(size, **options):
         runs.append((size, options["init"], options["n_init"], options["max_iter"]))
         return KMeans(size, **options)
 
+    def joined(num_clusters, **options):
+        linkages.append((num_clusters, *options.values()))
+        return AgglomerativeClustering(num_clusters, **options)
+
     monkeypatch.setattr(candidates, "KMeans", watched)
+    monkeypatch.setattr(candidates, "AgglomerativeClustering", joined)
     embeddings, _ = make_groups([num_documents], spread=0.5)
     over_cluster(embeddings, 3, seed=0)
+    assert linkages[:-1] == [(3, "cosine", "average")] * 24  # the last is the consensus
     inits = ["k-means++", *["random"] * 7]
     assert runs == [(size, init, 1, 30) for size in sizes for init in inits]
 

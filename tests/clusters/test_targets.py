@@ -127,6 +127,9 @@ def test_alpha_takes_few_looks_at_a_kernel_that_rises_and_a_grid_at_others(two_g
     calibrate_alpha(torch.zeros(1, 2), torch.eye(2), "divide")  # 1 : 1 at any alpha
     steps = np.diff(np.log(looks[-57:]))
     assert len(looks) <= 59 and steps == pytest.approx(np.log(1e6) / 56)
+    looks.clear()
+    calibrate_alpha(torch.zeros(1, 2), torch.tensor([[0.1**0.5, 0.0], [0.0, 1.0]]), "divide")
+    assert len(looks) < 75  # the grid, and as few between two of its places
 
 
 @pytest.mark.parametrize("confidence", [0.63, 0.7, 0.75])

@@ -167,6 +167,21 @@ def test_what_the_base_class_takes_for_a_training_is_handed_on(make_trainer, mon
     ]
 
 
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_checkpoint_is_handed_on_to_the_base_class(make_trainer, monkeypatch, is_named):
+    make_trainer(save_strategy="steps", save_steps=1, **QUICK).train()
+    calls, trainer = [], make_trainer(**QUICK)
+    checkpoint = f"{trainer.args.output_dir}/checkpoint-1"
+
+    def train(trainer, *args):
+        calls.append(args)
+        return TrainOutput(1, 0.0, {})
+
+    monkeypatch.setattr(Trainer, "train", train)
+    trainer.train(resume_from_checkpoint=checkpoint if is_named else True)
+    assert calls == [(checkpoint,)]
+
+
 def test_a_training_looks_at_the_documents_once_per_change_of_the_weights(make_trainer, corpus):
     trainer, looks = make_trainer(texts=corpus[0][:30], **QUICK), []
     encode = trainer.inference.encode

@@ -223,3 +223,62 @@ def test_a_training_looks_at_the_documents_once_per_change_of_the_weights(make_t
     trainer.train()  # the weights may be others by then
     trainer.predict()
     assert looks[:3] == [0, 0, 1] and len(looks) <= 4
+
+
+@pytest.mark.parametrize("averages", [True, False])
+@pytest.mark.parametrize("num_processes", [1, 2])
+@pytest.mark.parametrize("num_items", [0, 1, 2, 5])
+def test_parts_of_a_loss_count_for_the_whole_update(
+    make_trainer, monkeypatch, averages, num_processes, num_items
+):
+    """Gradients are averaged over the processes, so that each loss is multiplied by their number;
+    the masked-LM loss only where its tokens are those of all of them.
+    """
+    trainer = make_trainer(
+        average_tokens_across_devices=averages, fixed_masks=True, init="kmeans", mlm_weight=0.5
+    )
+    trainer.initialize_clusters()
+    batch = trainer.data_collator(list(trainer.train_dataset)[:4])
+    trainer.get_batch_samples(iter([batch, batch]), 2, torch.device("cpu"))  # of 8 documents
+    model = trainer.model.train()
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        output = model(**inputs, labels=batch["labels"])
+    masked_lm = output.mlm_loss * (batch["labels"] != -100).sum() / max(num_items, 1)
+    p, log_q = trainer.clustering.targets[batch["index"]], output.logits
+    clustering = (p * (p.log() - log_q)).sum() / 8
+    monkeypatch.setattr(
+        type(trainer.accelerator), "num_processes", property(lambda accelerator: num_processes)
+    )
+    loss = trainer.compute_loss(model, batch, num_items_in_batch=num_items)
+    expected = 0.5 * masked_lm * (num_processes if averages else 1) + clustering * num_processes
+    torch.testing.assert_close(loss, expected)
+
+
+def test_an_optimizer_is_of_the_model_that_is_asked_for(make_trainer):
+    other = torch.nn.Linear(2, 3)
+    groups = make_trainer().create_optimizer(model=other).param_groups
+    assert any(parameter is other.weight for group in groups for parameter in group["params"])
+
+
+@pytest.mark.parametrize("strategy", ["random", "group_by_length", "sequential"])
+def test_documents_come_in_the_order_of_the_strategy(make_trainer, monkeypatch, strategy):
+    """Of length: by batches of an update, and by the seed of the arguments and the epoch."""
+    made, sampler = [], trainer_module.EpochSeededSampler
+
+    def watched(batch_size, lengths, seed):
+        made.append((batch_size, len(lengths), seed))
+        return sampler(batch_size, lengths, seed)
+
+    monkeypatch.setattr(trainer_module, "EpochSeededSampler", watched)
+    trainer = make_trainer(train_sampling_strategy=strategy, seed=3, gradient_accumulation_steps=2)
+    order = torch.cat([batch["index"] for batch in trainer.get_train_dataloader()]).tolist()
+    assert sorted(order) == list(range(91))
+    assert (order == list(range(91))) == (strategy == "sequential")
+    assert made == [(2 * 16, 91, 3)] * (strategy == "group_by_length")
+
+
+def test_metrics_of_a_prediction_are_those_of_a_test(make_trainer):
+    trainer = make_trainer()
+    trainer.initialize_clusters()
+    assert trainer.predict().metrics["test_samples_per_second"] > 0

@@ -282,3 +282,18 @@ def test_metrics_of_a_prediction_are_those_of_a_test(make_trainer):
     trainer = make_trainer()
     trainer.initialize_clusters()
     assert trainer.predict().metrics["test_samples_per_second"] > 0
+
+
+def test_facts_for_the_card(make_trainer):
+    trainer = make_trainer(init="kmeans")
+    assert trainer.card_facts() == {}
+    trainer.initialize_clusters()
+    state = trainer.clustering
+    state.clusters = torch.tensor([1] * 90 + [0])
+    facts = {"sizes": [1, 90, 0], "keywords": trainer.keywords, "kept": False}
+    assert trainer.card_facts() == facts
+    trainer.args.init = None  # the model's own clusters, unless a start was made and repeated
+    state.repeats = None
+    assert trainer.card_facts() == facts | {"kept": True}
+    state.repeats = torch.zeros(2, 91, dtype=torch.int64)
+    assert trainer.card_facts() == facts

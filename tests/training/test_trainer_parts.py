@@ -14,6 +14,7 @@ from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training.readable_log import ReadableLog
+from helpers import parameters
 
 
 QUICK = {"max_steps": 1, "init": "kmeans", "lexical_teacher": False}
@@ -204,6 +205,18 @@ def test_a_checkpoint_is_handed_on_to_the_base_class(make_trainer, monkeypatch, 
     monkeypatch.setattr(Trainer, "train", train)
     trainer.train(resume_from_checkpoint=checkpoint if is_named else True)
     assert calls == [(checkpoint,)]
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_a_training_that_had_taken_its_steps_takes_no_other(make_trainer, keep_best):
+    whole = make_trainer(save_strategy="steps", save_steps=1, **QUICK)
+    whole.train()
+    resumed = make_trainer(keep_best=keep_best, **QUICK)
+    resumed.train(resume_from_checkpoint=True)
+    assert resumed.state.global_step == 1
+    assert resumed.clustering.guard.keeps_weights == keep_best
+    for name, parameter in parameters(whole).items():
+        assert torch.equal(parameter, parameters(resumed)[name]), name
 
 
 def test_a_training_looks_at_the_documents_once_per_change_of_the_weights(make_trainer, corpus):

@@ -69,6 +69,7 @@ def test_a_sharp_kernel_and_a_cluster_that_stays_empty(encoder_dir, tokenizer, t
     assert min(logged(trainer, "loss")) > 0
 
 
+@pytest.mark.slow
 def test_thirty_epochs_leave_every_cluster_alive(make_trainer):
     """With neither the stop rule nor the guard to end them."""
     trainer = make_trainer(num_train_epochs=30, keep_best=False)

@@ -247,16 +247,13 @@ class HubMixin(Trainer):
 
 
 def publish(trainer: HubMixin) -> None:
-    """Write the labels and the card to the saved model or, where it is asked for, save and push all
-    of it.
+    """Write the card to the saved model or, where it is asked for, save and push all of it.
 
     Raises:
         SystemExit: The push failed; the message says how to finish it.
     """
     output_dir = trainer.args.output_dir
     if not trainer.args.push_to_hub:
-        if trainer.is_world_process_zero():
-            trainer.model.config.save_pretrained(output_dir)
         return trainer.create_model_card()
     try:
         trainer.push_to_hub()

@@ -41,6 +41,8 @@ class BertClusterConfig(PreTrainedConfig):
             still holds random weights, because the checkpoint came without one.
         base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a
             folder.
+        text_prefix (`str`, *optional*): What the tokenizer that is saved with the model puts before
+            every text by itself, because the encoder wants it. `None`: nothing.
     """
 
     model_type = "bert_cluster"
@@ -55,6 +57,7 @@ class BertClusterConfig(PreTrainedConfig):
     typical_distance: list[float] | None = None
     mlm_head_is_fresh: bool = False
     base_model: str | None = None
+    text_prefix: str | None = None
     tie_word_embeddings: bool = True
 
     if TYPE_CHECKING:  # what transformers makes of the fields, and checkers cannot see

@@ -29,6 +29,7 @@ from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.keywords import cluster_keywords
 from .texts.names import name_clusters
+from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
 from .training.arguments import ClusteringTrainingArguments
 from .training.batches import ClusteringCollator, EpochSeededSampler
@@ -92,6 +93,7 @@ class ClusteringTrainer(HubMixin, Trainer):
                 f"launch --multi_gpu --num_processes {args.n_gpu}`, or choose one by "
                 "CUDA_VISIBLE_DEVICES."
             )
+        model.config.text_prefix = text_prefix(processing_class)
         limit_length(processing_class, None, model.config.backbone_config.max_position_embeddings)
         if data_collator is None:
             data_collator = ClusteringCollator(processing_class, args.mlm_probability, args.seed)
@@ -223,8 +225,11 @@ class ClusteringTrainer(HubMixin, Trainer):
         if not self.args.lexical_teacher and self.args.init == "kmeans":
             return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
         special = set(self.processing_class.all_special_ids)
+        prefix = prefix_ids(self.processing_class)
         documents, folder = self.train_dataset["input_ids"], self.args.output_dir
-        return lexical_view(documents, self.args.seed, special=special, folder=folder)
+        return lexical_view(
+            documents, self.args.seed, special=special, prefix=prefix, folder=folder
+        )
 
     def _warm_up_head(self) -> None:
         """Have a masked-LM head that the checkpoint came without learn alone first."""

@@ -21,6 +21,7 @@ def lexical_view(
     seed: int,
     num_components: int = 100,
     special: Collection[int] = (),
+    prefix: Sequence[int] = (),
     max_seen: int = 200_000,
     folder: str | None = None,
 ) -> np.ndarray:
@@ -36,6 +37,7 @@ def lexical_view(
         num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary
             is smaller.
         special (`Collection[int]`, *optional*): Ids of tokens that say nothing.
+        prefix (`Sequence[int]`, *optional*): Ids that the documents begin with, all alike.
         max_seen (`int`, *optional*, defaults to 200,000): Documents that vocabulary and components
             are made from, at most; beyond them, a sample.
         folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
@@ -47,6 +49,8 @@ def lexical_view(
 
     def terms(ids: list[int]) -> list[tuple[int, ...]]:
         ids = [token for token in ids if token not in special]
+        if ids[: len(prefix)] == [*prefix]:
+            ids = ids[len(prefix) :]
         return [*zip(ids), *pairwise(ids)]
 
     is_seen = np.isin(np.arange(len(documents)), draw_sample(len(documents), seed, max_seen))

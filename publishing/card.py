@@ -260,6 +260,7 @@ def write_card(
         origin=origin,
         num_documents=sum(sizes or []),
         max_length=tokenizer.model_max_length,
+        text_prefix=escape_markdown(config.text_prefix or ""),
         rows=cluster_rows(sizes or [], config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
         scores=score_rows(scores or {}),

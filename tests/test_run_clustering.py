@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
-from transformers import CONFIG_MAPPING, AutoModel, BertTokenizer, TrainingArguments
+from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, BertTokenizer, TrainingArguments
 
 from bert_clustering import run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
@@ -469,6 +470,34 @@ def test_going_on_keeps_the_clusters_and_starts_anew_when_told(train, tmp_path):
         "--model_name_or_path", output, "--num_clusters", 4, "--init", "kmeans", output="other"
     )
     assert BertForClustering.from_pretrained(other).config.num_clusters == 4
+
+
+def test_a_prompt_of_the_encoder_stays_with_the_model(train, headless_dir, tmp_path, caplog):
+    encoder = tmp_path / "encoder"
+    shutil.copytree(headless_dir, encoder)
+    prompts = {"prompts": {"clustering": "fig of: "}, "default_prompt_name": None}
+    (encoder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+    short, name = ("--num_train_epochs", 1), "--model_name_or_path"
+    ids = {"plain": train(*short, name, encoder, "--text_prefix", "", output="plain")}
+    ids["read"] = train(*short, name, encoder, output="read")
+    assert "The encoder wants 'fig of: ' before every text" in caplog.text
+    ids["given"] = train(*short, "--text_prefix", "the moon ", output="given")
+    ids["on"] = train(*short, name, ids["given"], output="on")
+    known = {}
+    for run_name, folder in ids.items():
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
+        words = tokenizer.convert_ids_to_tokens(tokenizer("apple").input_ids)
+        known[run_name] = strict_json(folder / "config.json")["text_prefix"], words[1:-1]
+    assert known == {
+        "plain": (None, ["apple"]),
+        "read": ("fig of: ", ["fig", "of", "[UNK]", "apple"]),
+        "given": ("the moon ", ["the", "moon", "apple"]),
+        "on": ("the moon ", ["the", "moon", "apple"]),
+    }
+    for folder, own in ((ids["given"], "the moon "), (ids["plain"], "")):
+        message = f"puts '{own}' before every text, --text_prefix 'x: ' was asked for"
+        with pytest.raises(SystemExit, match=message):
+            train(name, folder, "--text_prefix", "x: ", output="other")
 
 
 def test_bad_rows_stay_without_a_cluster(run, headless_dir, corpus, tmp_path):

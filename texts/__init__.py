@@ -3,6 +3,7 @@
 from .documents import Documents, check_enough_documents, make_documents, stream_documents
 from .keywords import cluster_keywords
 from .names import are_named, make_labels, name_clusters
+from .prefix import add_text_prefix, prefix_ids, text_prefix
 from .spool import SpooledDocuments, spool_documents
 from .tables import read_batches, read_columns
 from .tokens import (
@@ -19,6 +20,7 @@ from .tokens import (
 __all__ = [
     "Documents",
     "SpooledDocuments",
+    "add_text_prefix",
     "are_named",
     "check_enough_documents",
     "check_mask_token",
@@ -28,6 +30,7 @@ __all__ = [
     "make_documents",
     "make_labels",
     "name_clusters",
+    "prefix_ids",
     "prepare_dataset",
     "prepare_parts",
     "read_batches",
@@ -35,5 +38,6 @@ __all__ = [
     "read_texts",
     "spool_documents",
     "stream_documents",
+    "text_prefix",
     "tokenize",
 ]

@@ -8,6 +8,7 @@ from datasets import Dataset, IterableDataset
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from ..errors import InputError
+from .prefix import prefix_ids
 
 
 STREAMED = 16_384  # documents of a stream that are seen at a time
@@ -29,15 +30,15 @@ def limit_length(
     Raises:
         InputError: The limit leaves no room for a word, or is beyond what the encoder can read.
     """
-    limit = tokenizer.model_max_length
+    limit, shortest = tokenizer.model_max_length, tokenizer.num_special_tokens_to_add() + 1
     if limit > max_position_embeddings:  # the checkpoint names no limit of its own
         limit = max_position_embeddings - UNUSABLE_POSITIONS
     if max_seq_length is None:
         max_seq_length = limit
-    elif not 3 <= max_seq_length <= limit:
+    elif not shortest <= max_seq_length <= limit:
         raise InputError(
-            f"max_seq_length={max_seq_length}: the encoder reads from 3 to {limit} tokens per "
-            "document. Choose a number of these, or leave it out."
+            f"max_seq_length={max_seq_length}: the encoder reads from {shortest} to {limit} tokens "
+            "per document. Choose a number of these, or leave it out."
         )
     tokenizer.model_max_length = max_seq_length
 
@@ -127,7 +128,9 @@ def read_texts(dataset: Dataset, tokenizer: Any) -> list[str]:
     """The texts of a tokenised dataset; what its tokens say, where it does not hold them."""
     if "text" in dataset.column_names:
         return dataset["text"][:]
-    return tokenizer.batch_decode(dataset["input_ids"][:], skip_special_tokens=True)
+    texts = tokenizer.batch_decode(dataset["input_ids"][:], skip_special_tokens=True)
+    prefix = tokenizer.decode(prefix_ids(tokenizer))
+    return [text.removeprefix(prefix).lstrip() for text in texts]
 
 
 def check_mask_token(tokenizer: PreTrainedTokenizerBase) -> None:

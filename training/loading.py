@@ -1,16 +1,26 @@
 """The tokenizer and the model of a run, checked against what the run asks of them."""
 
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
 import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
+from transformers.utils import cached_file
 
 from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering, check_masked_lm
+from ..texts.prefix import add_text_prefix
 from ..texts.tokens import check_mask_token, limit_length
 from .arguments import ClusteringTrainingArguments
 from .merging import parse_groups
 from .run_arguments import DataArguments, ModelArguments
+
+
+logger = logging.getLogger(__name__)
 
 
 def load_tokenizer(
@@ -39,18 +49,44 @@ def load_tokenizer(
     else:
         _check_encoder(raw.get("model_type"), model_args, training_args)
         backbone_config = AutoConfig.for_model(**raw)
-    tokenizer = AutoTokenizer.from_pretrained(
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         name,
         config=backbone_config,
         trust_remote_code=model_args.trust_remote_code,
         **model_args.hub_arguments,
     )
     check_mask_token(tokenizer)
+    if not has_clusters:
+        prefix = model_args.text_prefix
+        if prefix is None:
+            prefix = read_prompt(name, model_args.hub_arguments)
+        tokenizer = add_text_prefix(tokenizer, prefix) if prefix.strip() else tokenizer
     if has_clusters and data_args.max_seq_length:
         tokenizer.model_max_length = VERY_LARGE_INTEGER  # that of an earlier run does not bind
     max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
     limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
     return tokenizer
+
+
+def read_prompt(name: str, hub_arguments: dict[str, Any]) -> str:
+    """What an encoder wants before texts that are to be clustered, as its sentence-transformers
+    configuration says: the prompt called `clustering`, or else the default one; empty for none.
+
+    Args:
+        name (`str`): Hub id or folder of the encoder.
+        hub_arguments (`dict`): Revision, token and folder of the cache.
+    """
+    try:
+        path: Any = cached_file(name, "config_sentence_transformers.json", **hub_arguments)
+    except OSError:  # there is none
+        return ""
+    config = json.loads(Path(path).read_text(encoding="utf-8"))
+    prompts = {key.lower(): prompt for key, prompt in (config.get("prompts") or {}).items()}
+    default = (config.get("default_prompt_name") or "").lower()
+    prompt = prompts.get("clustering", prompts.get(default)) or ""
+    if prompt:
+        logger.info("The encoder wants '%s' before every text.", prompt)
+    return prompt
 
 
 def load_model(
@@ -87,6 +123,12 @@ def _check_clusters(
         raise InputError(
             f"'{name}' does not say how far its documents lie from the centroids, as "
             "--outlier_threshold needs. Train it anew, or leave the threshold out."
+        )
+    own, prefix = config.text_prefix or "", model_args.text_prefix
+    if prefix not in (None, own):
+        raise InputError(
+            f"'{name}' puts '{own}' before every text, --text_prefix '{prefix}' was asked for. "
+            "Leave it out, or start from the encoder anew."
         )
     was_found = asked_for == "auto" and training_args.resume_from_checkpoint
     keeps_clusters = training_args.init is None and not was_found

@@ -29,6 +29,14 @@ class ModelArguments:
     cache_dir: str | None = field(
         default=None, metadata={"help": "Where to keep what is downloaded from the Hub."}
     )
+    text_prefix: str | None = field(
+        default=None,
+        metadata={
+            "help": "What the encoder wants before every text, as 'query: '; saved with the model, "
+            "which then puts it there by itself. Unset: what the encoder's sentence-transformers "
+            "configuration says, the prompt `clustering` or else the default one; '': nothing."
+        },
+    )
     num_clusters: str | None = field(
         default=None,
         metadata={

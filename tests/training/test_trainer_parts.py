@@ -74,8 +74,8 @@ def test_words_are_read_where_teacher_or_start_want_them(
 ):
     asked = []
 
-    def lexical_view(documents, seed, special, folder):
-        asked.append((len(documents), seed, special, folder))
+    def lexical_view(documents, seed, special, prefix, folder):
+        asked.append((len(documents), seed, special, prefix, folder))
         return np.ones((len(documents), 2), dtype=np.float32)
 
     def initialize(model, args, inference, views):
@@ -88,7 +88,7 @@ def test_words_are_read_where_teacher_or_start_want_them(
         trainer.initialize_clusters()
     assert stopped.value.args == (91, 2 if reads_words else 0, np.float32)
     special = set(trainer.processing_class.all_special_ids)
-    assert asked == [(91, 3, special, trainer.args.output_dir)] * reads_words
+    assert asked == [(91, 3, special, [], trainer.args.output_dir)] * reads_words
 
 
 @pytest.mark.parametrize(

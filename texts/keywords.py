@@ -7,6 +7,7 @@ weight (Kullback & Leibler 1951).
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -18,7 +19,12 @@ from ..clusters.rows import draw_sample
 from .unspaced import GRAMMAR, RUN, UnspacedWords
 
 
-WORD = r"(?u)\b[^\W\d_][\w'-]*\w\b"  # two characters or more, the first one a letter
+# What stands on letters and joins them, as the vowels of India's scripts, and is no `\w` to Python.
+MARKS = "\u200c\u200d" + "".join(
+    chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
+# Two characters or more, the first one a letter.
+WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
 
 
 def find_stop_words(texts: list[str]) -> set[str]:
@@ -124,7 +130,8 @@ def cluster_keywords(
         A list of lists; empty for an empty cluster.
     """
     seen = draw_sample(len(texts), seed=0, size=max_seen)
-    texts, clusters = [texts[row][:max_length] for row in seen], clusters[seen]
+    texts = [unicodedata.normalize("NFC", texts[row][:max_length]) for row in seen]
+    clusters = clusters[seen]
     vectorizer = CountVectorizer(analyzer=find_terms(texts), min_df=2, binary=True)
     try:
         held = vectorizer.fit_transform(texts)  # (num_documents, num_terms)

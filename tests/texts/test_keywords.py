@@ -1,5 +1,7 @@
 """Keywords: what tells a cluster from the others, in any language, and labels made of it."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,31 @@ def test_the_language_is_known_by_its_stop_words(texts, word):
 def test_an_unknown_language_has_no_stop_words():
     assert find_stop_words(["qapla jatlh tlhIngan", "yIntagh bIjatlh"]) == set()
     assert find_stop_words(["1 2 3", "!"]) == set()
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("हिन्दी", "मौसम"),
+        ("தமிழ்", "மழை"),
+        ("مُدَرِّس", "مَدْرَسَة"),
+        ("کتاب\u200cخانه", "خودرو"),
+        ("évêché", "œuvre"),
+    ],
+)
+def test_words_keep_the_marks_on_their_letters(first, second):
+    texts = [f"{word} {number}" for word in (first, second) for number in range(5)]
+    found = cluster_keywords(texts, np.repeat([0, 1], 5), num_clusters=2)
+    assert found == [[first], [second]]
+
+
+def test_the_same_word_in_two_ways_of_writing_is_one():
+    texts = [unicodedata.normalize(form, "évêché") for form in ("NFC", "NFD")] + ["pear", "pear"]
+    assert cluster_keywords(texts, np.array([0, 0, 1, 1]), num_clusters=2) == [["évêché"], ["pear"]]
+
+
+def test_stop_words_with_marks_are_known():
+    assert {"की", "में"} <= find_stop_words(["दिल्ली की सड़क में पानी", "इस की बात में है"])
 
 
 def test_what_stands_everywhere_is_no_keyword_in_an_unknown_language():

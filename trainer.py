@@ -28,6 +28,7 @@ from .clusters.spaces import Views, lexical_view
 from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.keywords import cluster_keywords
+from .texts.language import warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
@@ -157,6 +158,9 @@ class ClusteringTrainer(HubMixin, Trainer):
 
         `train` does it. Alone it makes a model that sorts texts without any training.
         """
+        if self.is_world_process_zero():
+            texts = read_texts(self.train_dataset, self.processing_class)
+            warn_of_unknown_language(texts, self.processing_class)
         lexical, embeddings = self._lexical_view(), self._encode_training_set()
         views = Views(embeddings, lexical)
         self.clustering, q = initialize(self.model, self.args, self.inference, views)

@@ -1,0 +1,74 @@
+"""Whether an encoder seems to know the language of texts: how finely it has to cut their words."""
+
+import logging
+import re
+import unicodedata
+from collections import Counter
+
+from transformers import PreTrainedTokenizerBase
+
+from ..clusters.rows import draw_sample
+from .keywords import MARKS
+
+
+logger = logging.getLogger(__name__)
+
+LETTERS = re.compile(rf"(?<![\w{MARKS}])(?:[^\W\d_][{MARKS}]*){{2,}}(?![\w{MARKS}])")
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]")
+LETTERS_OF_HAN = 3  # that say about as much as one
+FEWEST_KNOWN = 2.5  # letters per token; of fewer, a vocabulary was not made from the language
+FEWEST_WORDS = 100
+MULTILINGUAL = "--model_name_or_path intfloat/multilingual-e5-small --text_prefix 'query: '"
+
+
+def letters_per_token(
+    texts: list[str],
+    tokenizer: PreTrainedTokenizerBase,
+    max_seen: int = 2000,
+    max_length: int = 1000,
+) -> float | None:
+    """How many letters of a word a token holds, on average over the words of texts.
+
+    A vocabulary has its own languages' frequent words whole; others come out in syllables or
+    letters, or unknown. Marks count as letters, a Han character as three, and what is unknown as
+    none; words with digits are left out.
+
+    Args:
+        texts (`list[str]` of length `num_documents`): The documents.
+        tokenizer (`PreTrainedTokenizerBase`): The encoder's.
+        max_seen (`int`, *optional*, defaults to 2000): Documents that are read, at most; beyond
+            them, a sample.
+        max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
+
+    Returns:
+        `float`, 0 or more; `None` where there are fewer than 100 words.
+    """
+    seen = [texts[row][:max_length] for row in draw_sample(len(texts), seed=0, size=max_seen)]
+    words = Counter(word for text in seen for word in LETTERS.findall(text))
+    if words.total() < FEWEST_WORDS:
+        return None
+    encoded = tokenizer(list(words), add_special_tokens=False)["input_ids"]
+    num_letters = num_tokens = 0.0
+    for (word, count), ids in zip(words.items(), encoded, strict=True):
+        length = len(unicodedata.normalize("NFD", word))
+        length += (LETTERS_OF_HAN - 1) * len(HAN.findall(word))
+        known = 1 - ids.count(tokenizer.unk_token_id) / max(len(ids), 1)
+        num_letters += count * known * length
+        num_tokens += count * len(ids)
+    return num_letters / max(num_tokens, 1)
+
+
+def warn_of_unknown_language(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Log a warning, which names a multilingual encoder, where the encoder does not seem to know
+    the language of the texts.
+    """
+    found = letters_per_token(texts, tokenizer)
+    if found is not None and found < FEWEST_KNOWN:
+        logger.warning(
+            "The encoder does not seem to know the language of these texts: it reads their words "
+            "in pieces of %.1f letters on average, of a language that it knows in pieces of %.1f "
+            "or more. The clusters may mean little. A multilingual encoder: %s",
+            found,
+            FEWEST_KNOWN,
+            MULTILINGUAL,
+        )

@@ -31,7 +31,7 @@ def letters_per_token(
 
     A vocabulary has its own languages' frequent words whole; others come out in syllables or
     letters, or unknown. Marks count as letters, a Han character as three, and what is unknown as
-    none; words with digits are left out.
+    none. Words with digits are left out, those in capitals alone are read in small letters.
 
     Args:
         texts (`list[str]` of length `num_documents`): The documents.
@@ -44,7 +44,9 @@ def letters_per_token(
         `float`, 0 or more; `None` where there are fewer than 100 words.
     """
     seen = [texts[row][:max_length] for row in draw_sample(len(texts), seed=0, size=max_seen)]
-    words = Counter(word for text in seen for word in LETTERS.findall(text))
+    words = Counter(
+        word.lower() if word.isupper() else word for text in seen for word in LETTERS.findall(text)
+    )
     if words.total() < FEWEST_WORDS:
         return None
     encoded = tokenizer(list(words), add_special_tokens=False)["input_ids"]

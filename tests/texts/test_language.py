@@ -34,6 +34,14 @@ def test_letters_per_token(english, text, expected):
     assert letters_per_token([text] * 100, english) == pytest.approx(expected)
 
 
+def test_capitals_are_of_no_other_language():
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "apple", "Pear", *LATIN.upper()]
+    words += [f"##{letter}" for letter in LATIN.upper()]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    cased = BertTokenizer(vocab=vocabulary, do_lower_case=False)
+    assert letters_per_token(["APPLE apple Pear"] * 99, cased) == pytest.approx(14 / 3)
+
+
 def test_few_words_tell_nothing(english):
     assert letters_per_token(["apple pear"] * 49 + ["1 2"] * 99, english) is None
     assert letters_per_token(["apple pear"] * 50, english) == 4.5

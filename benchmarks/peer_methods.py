@@ -94,12 +94,76 @@ def top2vec(texts: list[str], encoder: str, num_clusters: int, seed: int) -> lis
     return model.get_documents_topics(list(range(len(texts))), reduced=reduced)[0].tolist()
 
 
+def evoc(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from evoc import EVoC
+
+    model = EVoC(approx_n_clusters=num_clusters, random_state=seed)
+    return model.fit_predict(encode(texts, encoder)).tolist()
+
+
+def tritopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from tritopic import TriTopic
+
+    model = TriTopic(n_topics=num_clusters, random_state=seed, verbose=False)
+    return model.fit_transform(texts, encode(texts, encoder)).tolist()
+
+
+def turftopic_clustering(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sentence_transformers import SentenceTransformer
+    from turftopic import ClusteringTopicModel
+
+    model = ClusteringTopicModel(
+        SentenceTransformer(encoder), n_reduce_to=num_clusters, random_state=seed
+    )
+    return model.fit_predict(texts, embeddings=encode(texts, encoder)).tolist()
+
+
+def turftopic_kmeans(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sentence_transformers import SentenceTransformer
+    from sklearn.cluster import KMeans
+    from turftopic import ClusteringTopicModel
+
+    model = ClusteringTopicModel(
+        SentenceTransformer(encoder),
+        clustering=KMeans(num_clusters, random_state=seed),  # its own advice for a set number
+        random_state=seed,
+    )
+    return model.fit_predict(texts, embeddings=encode(texts, encoder)).tolist()
+
+
+def senstopic(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sentence_transformers import SentenceTransformer
+    from turftopic import SensTopic
+
+    model = SensTopic(num_clusters, SentenceTransformer(encoder), random_state=seed)
+    return strongest(model.fit_transform(texts, embeddings=encode(texts, encoder)))
+
+
+def topeax(texts: list[str], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    from sentence_transformers import SentenceTransformer
+    from turftopic import Topeax
+
+    model = Topeax(SentenceTransformer(encoder), random_state=seed)  # takes no number
+    return strongest(model.fit_transform(texts, embeddings=encode(texts, encoder)))
+
+
+def strongest(topics: Any) -> list[int]:
+    """Topic of each document by its weights, `(num_documents, num_topics)`; -1 if it has none."""
+    return [int(row.argmax()) if row.any() else -1 for row in topics]
+
+
 PEERS = {
     "k-means": kmeans,
     "HDBSCAN on UMAP": hdbscan_on_umap,
     "BERTopic": bertopic,
     "BERTopic, outliers reassigned": bertopic_without_outliers,
     "Top2Vec": top2vec,
+    "TriTopic": tritopic,
+    "Turftopic, clustering": turftopic_clustering,
+    "Turftopic, k-means on t-SNE": turftopic_kmeans,
+    "Turftopic, SensTopic": senstopic,
+    "Turftopic, Topeax": topeax,
+    "EVoC": evoc,
 }
 
 

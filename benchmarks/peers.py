@@ -5,10 +5,11 @@ peak memory.
     python -m benchmarks.peers --encoder path/to/all-MiniLM-L6-v2 --peers_python peers/bin/python \
         --corpora stackoverflow.jsonl.gz:20:2000 tweet89.jsonl.gz:89 --seeds 42 43 44
 
-Corpora are those of `benchmarks.quality`, the methods those of `benchmarks.peer_methods`. Each is a
-process of its own, whose wall time and largest resident memory are measured from its start to its
-end: imports, loading, encoding and, of ours, training and the report too. Methods that find the
-number of topics by themselves are told the true one where they take it. Outliers are wrong in the
+Corpora are those of `benchmarks.quality`, the methods those of `benchmarks.peer_methods`; without a
+number of clusters, `file::sample_size`, it is that of the classes in the sample. Each is a process
+of its own, whose wall time and largest resident memory are measured from its start to its end:
+imports, loading, encoding and, of ours, training and the report too. Methods that find the number
+of topics by themselves are told the true one where they take it. Outliers are wrong in the
 accuracy, and a cluster each in NMI and ARI. Figures are kept in `benchmarks/results/peers/`, and a
 run that is there is not repeated.
 """
@@ -168,7 +169,7 @@ def main() -> None:
                     method,
                     drawn,
                     arguments.encoder,
-                    int(num_clusters),
+                    int(num_clusters or len(np.unique(drawn.classes))),
                     seed,
                     arguments.peers_python,
                 )

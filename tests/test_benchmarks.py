@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import ablation, masked_lm, outliers, peers, quality, trust
+from benchmarks import ablation, masked_lm, outliers, peer_methods, peers, quality, trust
 from benchmarks.in_process import trainer_for
 
 
@@ -105,6 +105,41 @@ def test_a_peer_is_a_process_whose_time_and_memory_are_its_own():
     assert 0 < peers.run([sys.executable, "-c", "import time; time.sleep(0.3)"])[1] < 100
     with pytest.raises(peers.subprocess.CalledProcessError):
         peers.run([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_peers_are_told_the_classes_of_the_sample(tmp_path, monkeypatch):
+    rows = [["text", "label"], *([f"t{number}", number] for number in range(30))]
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    told = []
+
+    def measure(method, documents, encoder, num_clusters, seed, python):
+        told.append((method, len(documents), num_clusters, seed))
+        kept = dict.fromkeys(("accuracy", "nmi", "ari", "outliers", "seconds", "peak_mib"), 0.5)
+        return kept | {"num_clusters": num_clusters}
+
+    monkeypatch.setattr(peers, "measure", measure)
+    command = [
+        "peers",
+        "--encoder",
+        "e",
+        "--peers_python",
+        "p",
+        "--methods",
+        "EVoC",
+        "--seeds",
+        "1",
+    ]
+    command += ["--results", str(tmp_path), "--corpora"]
+    monkeypatch.setattr(sys, "argv", [*command, f"{tmp_path}/a.csv::12", f"{tmp_path}/a.csv:5:9"])
+    peers.main()
+    assert told == [("EVoC", 12, 12, 1), ("EVoC", 9, 5, 1)]
+    assert (tmp_path / "a-12-texts-EVoC-1.json").exists()
+
+
+def test_a_document_without_topics_is_an_outlier():
+    topics = np.array([[0.1, 0.3, 0.2], [0, 0, 0], [-0.2, -0.5, -0.1]])
+    assert peer_methods.strongest(topics) == [1, -1, 2]
 
 
 def test_the_table_of_peers():

@@ -1,16 +1,16 @@
 """Ways to cluster that a start may choose from, each of a bias of its own.
 
 k-means on the embeddings fails where classes differ in size, and words carry what a small encoder
-misses. So the fused space, embeddings beside words, is clustered by two methods of opposite bias:
-annealed soft k-means, for clusters of like size, and over-clustering with average linkage, for any
-size. Splits and merges mend what k-means of any kind cannot.
+misses. So embeddings beside words are clustered by two methods of opposite bias: annealed soft
+k-means, for clusters of like size, and over-clustering with average linkage, for any.
 
 Pure functions of arrays.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import hstack
 from scipy.spatial.distance import pdist, squareform
 from scipy.special import softmax
 from sklearn.cluster import AgglomerativeClustering, KMeans
@@ -18,7 +18,7 @@ from sklearn.preprocessing import normalize
 from tqdm.auto import trange
 
 from .rows import batches, draw_sample
-from .spaces import Views, cluster_means, fit_discriminants
+from .spaces import Views, cluster_means, fit_discriminants, membership
 
 
 def kmeans(
@@ -112,77 +112,6 @@ def refine(
     return clusters
 
 
-def split_and_merge(
-    fused: np.ndarray,
-    clusters: np.ndarray,
-    num_clusters: int,
-    seed: int,
-    score: Callable[[np.ndarray], float],
-    polish: Callable[[np.ndarray], np.ndarray],
-    num_rounds: int = 10,
-) -> np.ndarray:
-    """Two clusters made one and another made two, as long as the score gains (after Ueda et al.
-    2000).
-
-    k-means of any kind moves documents between neighbours. It cannot mend a class in two halves
-    where elsewhere two classes share a cluster.
-
-    Args:
-        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin, none empty.
-        num_clusters (`int`): Number of clusters K.
-        seed (`int`): Seed of the halves.
-        score (`Callable`): What is to gain, of clusters.
-        polish (`Callable`): Clusters to better ones, for the most promising moves.
-        num_rounds (`int`, *optional*, defaults to 10): Moves, at most.
-    """
-    best = score(clusters)
-    for _ in range(num_rounds):
-        moves = sorted(_moves(fused, clusters, num_clusters, seed), key=score, reverse=True)
-        polished = max(map(polish, moves[:3]), key=score, default=clusters)
-        gained = score(polished)
-        if gained < best + 1e-4:
-            break
-        clusters, best = polished, gained
-    return clusters
-
-
-def _moves(
-    fused: np.ndarray, clusters: np.ndarray, num_clusters: int, seed: int, width: int = 5
-) -> Iterator[np.ndarray]:
-    """One of the cheapest merges and one of the best splits, by the sum of squares (Ward 1963)."""
-
-    def ward(means: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        return (
-            squareform(pdist(means, "sqeuclidean"))
-            * np.outer(sizes, sizes)
-            / np.add.outer(sizes, sizes)
-        )
-
-    costs = ward(cluster_means(fused, clusters, num_clusters), np.bincount(clusters))
-    costs[np.tril_indices(num_clusters)] = np.inf
-    merges = [
-        divmod(pair, num_clusters)
-        for pair in costs.argsort(axis=None)[:width]
-        if np.isfinite(costs.flat[pair])
-    ]
-    in_second_half, gains = np.zeros(len(fused), dtype=bool), np.zeros(num_clusters)
-    for cluster in range(num_clusters):
-        members = np.flatnonzero(clusters == cluster)
-        if len(np.unique(fused[members], axis=0)) > 1:
-            halves = KMeans(2, n_init=3, random_state=seed).fit_predict(fused[members])
-            gains[cluster] = ward(
-                cluster_means(fused[members], halves, 2), np.bincount(halves, minlength=2)
-            )[0, 1]
-            in_second_half[members] = halves
-    for kept, freed in merges:
-        for split in np.argsort(-gains)[:width]:
-            if split not in (kept, freed) and gains[split] > 0:
-                moved = np.where(clusters == freed, kept, clusters)
-                moved[in_second_half & (clusters == split)] = freed
-                yield moved
-
-
 def over_cluster(
     embeddings: np.ndarray,
     num_clusters: int,
@@ -245,28 +174,51 @@ def consensus(
     return clusters[parts.ravel()]
 
 
-def anneal_and_refine(
-    views: Views,
-    num_clusters: int,
-    seed: int,
-    score: Callable[[np.ndarray], float],
-    num_restarts: int = 10,
-    progress: bool = False,
+def even_clusters(
+    views: Views, num_clusters: int, seed: int, num_restarts: int = 10, progress: bool = False
 ) -> np.ndarray:
-    """The best of several annealed k-means runs in the fused space, refined, `(num_documents,)`.
+    """Clusters of like size, `(num_documents,)`: annealed k-means in the smoothed space, several
+    runs of it, their vote, refined.
 
     Args:
         views (`Views`): The documents.
         num_clusters (`int`): Number of clusters K, at most the number of distinct documents.
         seed (`int`): Seed of the k-means++ starts.
-        score (`Callable`): What makes one run better, of clusters.
         num_restarts (`int`, *optional*, defaults to 10): Runs.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     runs = []
     for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart)
-        begun = means.fit(views.fused).labels_
-        annealed = anneal(views.fused, begun, num_clusters)
+        begun = means.fit(views.smoothed).labels_
+        annealed = anneal(views.smoothed, begun, num_clusters)
         runs.append(annealed if len(np.unique(annealed)) == num_clusters else begun)
-    return refine(views.for_discriminants, max(runs, key=score), num_clusters)
+    return refine(views.for_discriminants, vote(runs, num_clusters), num_clusters)
+
+
+def vote(runs: Sequence[np.ndarray], num_clusters: int, num_starts: int = 5) -> np.ndarray:
+    """What runs of one method agree on, `(num_documents,)`: k-means-based consensus (Wu et al.,
+    TKDE 2015).
+
+    k-means on the documents' memberships in all runs, begun from each of the first of them; the
+    one of least inertia is kept.
+
+    Args:
+        runs (`Sequence[np.ndarray]` of arrays of shape `(num_documents,)`): Clusters of each run,
+            none empty.
+        num_clusters (`int`): Number of clusters K.
+        num_starts (`int`, *optional*, defaults to 5): Runs to begin from, at most.
+
+    Example:
+        >>> runs = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 1, 1])]
+        >>> vote(runs, num_clusters=2).tolist()
+        [0, 0, 1, 1]
+    """
+    memberships = hstack([membership(run, num_clusters).T for run in runs], "csr")
+    fits = []
+    for run in runs[:num_starts]:
+        sizes = np.bincount(run, minlength=num_clusters)[:, None]
+        means = (membership(run, num_clusters) @ memberships).toarray() / sizes
+        fits.append(KMeans(num_clusters, init=means, n_init=1).fit(memberships))
+    best = min(fits, key=lambda fit: fit.inertia_)
+    return best.labels_ if len(np.unique(best.labels_)) == num_clusters else runs[0]

@@ -100,10 +100,10 @@ def estimate_num_clusters(
         return max(trees.cut(num_clusters), key=score, default=None)
 
     def try_all(numbers: list[int], num_restarts: int) -> int:
-        recipe = Recipe(num_restarts, num_moves=0, likes_even=False, over_cluster=cut_best)
+        recipe = Recipe(num_restarts, cut_best)
         for k in tqdm(numbers, desc="Finding the number of clusters", disable=not progress):
             start = find_start(views, k, seed, score, recipe)
-            scores[k] = start.scores[start.name] - price * float(np.log(k))
+            scores[k] = score(start.clusters) - price * float(np.log(k))
         return max(sorted(scores), key=scores.__getitem__)
 
     steps = int(np.ceil(np.log(max_clusters / min_clusters) / np.log(1.2))) + 1

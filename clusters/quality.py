@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.stats import entropy
 from sklearn.neighbors import kneighbors_graph
 
 from .spaces import cluster_means, membership
@@ -39,6 +38,29 @@ def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     nearest = distances.min(axis=1)
     larger = np.maximum(np.maximum(nearest, within), 1e-12)
     return np.where(others > 0, (nearest - within) / larger, 0.0)
+
+
+def separation(embeddings: np.ndarray, clusters: np.ndarray, per_cluster: float = 0.2) -> float:
+    """Mean silhouette, a fifth of whose weight the clusters share equally, whatever their sizes.
+
+    Without that share, cutting one large topic costs nothing, as nobody asks how well the small
+    ones stand apart.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings of
+            unit length.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        per_cluster (`float`, *optional*, defaults to 0.2): The share.
+
+    Example:
+        >>> embeddings = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> round(separation(embeddings, np.array([0, 0, 0, 1])), 2)  # 0.8 * 3 / 4 + 0.2 * 1 / 2
+        0.7
+    """
+    widths = silhouettes(embeddings, clusters)
+    _, clusters, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    of_clusters = np.bincount(clusters, widths) / sizes
+    return float((1 - per_cluster) * widths.mean() + per_cluster * of_clusters.mean())
 
 
 class ClusterScore:
@@ -78,6 +100,10 @@ class ClusterScore:
         """Mean cosine silhouette (Rousseeuw 1987), as `silhouette_score` gives it."""
         return float(silhouettes(self.embeddings, clusters[self.sample]).mean())
 
+    def separation(self, clusters: np.ndarray) -> float:
+        """`separation` of the sampled documents' clusters, which chooses the start."""
+        return separation(self.embeddings, clusters[self.sample])
+
     def modularity(self, clusters: np.ndarray) -> float:
         _, clusters = np.unique(clusters[self.sample], return_inverse=True)
         members = membership(clusters, clusters.max() + 1)
@@ -85,13 +111,3 @@ class ClusterScore:
             members @ self.graph @ members.T
         ).toarray() / self.graph.sum()  # (num_clusters, num_clusters)
         return float(np.trace(links) - np.square(links.sum(axis=1)).sum())
-
-
-def evenness(clusters: np.ndarray, num_clusters: int) -> float:
-    """Entropy of the clusters' shares over that of equal shares (Pielou 1966), from 0 to 1.
-
-    Example:
-        >>> evenness(np.array([0, 0, 1, 1]), num_clusters=2)
-        1.0
-    """
-    return float(entropy(np.bincount(clusters, minlength=num_clusters)) / np.log(num_clusters))

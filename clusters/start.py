@@ -1,4 +1,4 @@
-"""Where clusters start: candidates of different kinds, and the choice without gold classes.
+"""Where clusters start: candidates of two kinds, and the choice without gold classes.
 
 One recipe serves the start itself, its repeats on samples (`stability`) and the search for the
 number of clusters (`num_clusters`); they differ in how much work goes into it.
@@ -6,7 +6,7 @@ number of clusters (`num_clusters`); they differ in how much work goes into it.
 Pure functions of arrays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -14,13 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import trange
 
-from .candidates import anneal_and_refine, over_cluster, refine, split_and_merge
-from .quality import ClusterScore, evenness
+from .candidates import even_clusters, over_cluster
+from .quality import ClusterScore
 from .rows import draw_sample
 from .spaces import Views, few_kinds
 
 
-ANNEALED, OVER_CLUSTERED = "annealed", "over-clustered"
+EVEN, ANY = "even", "any"  # kinds of clusters
+IN_WORDS = {EVEN: "like size", ANY: "any size"}
+MARGIN = 0.02  # by which clusters of any size must stand further apart to be preferred
 OverCluster = Callable[[np.ndarray, int, int], np.ndarray | None]  # fused, num_clusters, seed
 
 
@@ -28,14 +30,20 @@ class Start(NamedTuple):
     """A start of the clusters.
 
     Args:
-        name (`str`): The method that made it.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
-        scores (`dict[str, float]`): `ClusterScore` of every candidate, by its method.
+        kind (`str`): The kind of clusters that was chosen: `"even"` or `"any"`.
+        candidates (`dict[str, np.ndarray]`): Cluster of each document, `(num_documents,)`, by kind.
+        scores (`dict[str, float]`): How far apart the clusters of each kind stand
+            (`quality.separation`).
     """
 
-    name: str
-    clusters: np.ndarray
+    kind: str
+    candidates: dict[str, np.ndarray]
     scores: dict[str, float]
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """The chosen ones, `(num_documents,)`."""
+        return self.candidates[self.kind]
 
 
 @dataclass(frozen=True)
@@ -43,27 +51,13 @@ class Recipe:
     """How a start is made.
 
     Args:
-        num_restarts (`int`): Annealed runs of k-means, of which the best is refined.
-        num_moves (`int`): Splits and merges of the annealed clusters, at most.
-        likes_even (`bool`): Whether even sizes count in favour of annealed clusters, beside the
-            score.
-        over_cluster (`Callable`): From fused space, K and seed to clusters of any size; `None`
-            where it has none.
+        num_restarts (`int`): Annealed runs of k-means, which vote.
+        over_cluster (`Callable`): From a space, K and seed to clusters of any size; `None` where it
+            has none.
     """
 
     num_restarts: int = 10
-    num_moves: int = 10
-    likes_even: bool = True
     over_cluster: OverCluster = over_cluster
-
-
-def prefer_any_size(annealed: float, over_clustered: float, margin: float = 0.03) -> bool:
-    """Whether the scores of the two kinds of clusters speak for those of any size.
-
-    They must cut what the others lack to the perfect score of 2 by the share `margin`: near-ties
-    were mostly corpora of equal classes.
-    """
-    return 2 - over_clustered < (1 - margin) * (2 - annealed)
 
 
 def find_start(
@@ -75,43 +69,78 @@ def find_start(
     kind: str | None = None,
     progress: bool = False,
 ) -> Start:
-    """The better start of two kinds of clusters: of any size where that is clearly better, else of
-    like size.
+    """The better start of two kinds of clusters: of any size where those stand clearly further
+    apart, else of like size.
 
     Args:
         views (`Views`): The documents.
         num_clusters (`int`): Number of clusters K. Where there are fewer distinct documents, the
             rest stay empty.
         seed (`int`): Seed of all that is random.
-        score (`ClusterScore`): What makes one better, in the fused space.
+        score (`ClusterScore`): Says how far apart clusters stand, in the fused space.
         recipe (`Recipe`, *optional*): How much work goes into it. `None`: all that pays.
-        kind (`str`, *optional*): `"annealed"` or `"over-clustered"`: the only candidate. `None`:
-            both, and the score decides.
+        kind (`str`, *optional*): `"even"` or `"any"`: the only candidate. `None`: both, and the
+            score decides.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     recipe = Recipe() if recipe is None else recipe
-    kinds = few_kinds(views.fused, num_clusters)
-    if kinds is not None:
-        return Start("identical documents", kinds, {"identical documents": score(kinds)})
-    prefers = _even_score(score, num_clusters) if recipe.likes_even else score
+    few = few_kinds(views.fused, num_clusters)
+    if few is not None:
+        kind = EVEN if kind is None else kind
+        return Start(kind, {kind: few}, {kind: score.separation(few)})
     candidates: dict[str, np.ndarray] = {}
-    if kind != OVER_CLUSTERED:
-        candidates[ANNEALED] = anneal_and_refine(
-            views, num_clusters, seed, prefers, recipe.num_restarts, progress
-        )
-    if kind != ANNEALED:
-        over_clustered = recipe.over_cluster(views.fused, num_clusters, seed)
-        if over_clustered is not None:
-            candidates[OVER_CLUSTERED] = over_clustered
-    scores = {name: score(clusters) for name, clusters in candidates.items()}
-    name = _choose(scores)
-    clusters = candidates[name]
-    if name == ANNEALED:
-        polish = partial(refine, views.for_discriminants, num_clusters=num_clusters)
-        clusters = split_and_merge(
-            views.fused, clusters, num_clusters, seed, prefers, polish, recipe.num_moves
-        )
-    return Start(name, clusters.astype(np.int64), scores)
+    if kind != ANY:
+        candidates[EVEN] = even_clusters(views, num_clusters, seed, recipe.num_restarts, progress)
+    if kind != EVEN:
+        spaces = (views.fused, views.smoothed)
+        found = [recipe.over_cluster(space, num_clusters, seed) for space in spaces]
+        of_any_size = [clusters for clusters in found if clusters is not None]
+        if of_any_size:
+            candidates[ANY] = max(of_any_size, key=score.separation)
+    scores = {name: score.separation(clusters) for name, clusters in candidates.items()}
+    return Start(choose(scores), candidates, scores)
+
+
+def choose(scores: Mapping[str, float]) -> str:
+    """The kind of clusters that the scores speak for.
+
+    Those of any size must stand clearly further apart, since they may single out the odd ones.
+
+    Example:
+        >>> choose({"even": 0.10, "any": 0.11}), choose({"even": 0.10, "any": 0.13})
+        ('even', 'any')
+    """
+    if len(scores) == 1:
+        return next(iter(scores))
+    return ANY if scores[ANY] - scores[EVEN] > MARGIN else EVEN
+
+
+def describe_choice(scores: Mapping[str, float], sizes: Mapping[str, Sequence[int]]) -> str:
+    """What a person should know of the choice: what was not taken, how near it was, and how to take
+    it.
+
+    Args:
+        scores (`Mapping[str, float]`): How far apart the clusters of both kinds stand.
+        sizes (`Mapping[str, Sequence[int]]`): Documents in each of their clusters.
+
+    Example:
+        >>> print(describe_choice({"even": 0.10, "any": 0.13}, {"even": [50, 50], "any": [90, 10]}))
+        Clusters of any size were taken: the smallest holds 10.0% of the texts, the largest 90.0%. \
+Of like size, they would hold 50.0% to 50.0%. This was a close call (separation 0.130 against \
+0.100; any size is taken from 0.120 on). Take the others with `--init even`.
+    """
+    taken = choose(scores)
+    other = EVEN if taken == ANY else ANY
+    shares = {kind: (min(held) / sum(held), max(held) / sum(held)) for kind, held in sizes.items()}
+    is_close = abs(scores[ANY] - scores[EVEN] - MARGIN) <= MARGIN
+    return (
+        f"Clusters of {IN_WORDS[taken]} were taken: the smallest holds {shares[taken][0]:.1%} of "
+        f"the texts, the largest {shares[taken][1]:.1%}. Of {IN_WORDS[other]}, they would hold "
+        f"{shares[other][0]:.1%} to {shares[other][1]:.1%}. This was a "
+        f"{'close' if is_close else 'clear'} call (separation {scores[taken]:.3f} against "
+        f"{scores[other]:.3f}; any size is taken from {scores[EVEN] + MARGIN:.3f} on). "
+        f"Take the others with `--init {other}`."
+    )
 
 
 def repeat_start(
@@ -128,7 +157,7 @@ def repeat_start(
 
     Args:
         views (`Views`): The documents.
-        kind (`str`): The method that made the start (`Start.name`).
+        kind (`str`): The kind of clusters that the start has (`Start.kind`).
         num_clusters (`int`): Number of clusters K.
         seed (`int`): Seed of the samples and of the starts.
         num_repeats (`int`, *optional*, defaults to 5): Samples.
@@ -139,9 +168,7 @@ def repeat_start(
         `np.ndarray` of shape `(num_repeats, num_documents)`, int64: clusters, whose numbers mean
         nothing from one row to the next; -1 for documents that the sample lacks.
     """
-    quick = Recipe(
-        num_restarts=3, num_moves=3, over_cluster=partial(over_cluster, inits=("random",) * 2)
-    )
+    quick = Recipe(3, partial(over_cluster, inits=("random",) * 2))
     num_documents = len(views.embeddings)
     repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
     size = min(5000, max(num_clusters, int(share * num_documents)))
@@ -153,16 +180,3 @@ def repeat_start(
         start = find_start(seen, num_clusters, own_seed, score, quick, kind)
         repeats[repeat, sample] = start.clusters
     return repeats
-
-
-def _even_score(score: ClusterScore, num_clusters: int) -> Callable[[np.ndarray], float]:
-    """The score of clusters plus the evenness of their sizes, for clusters of like size."""
-    return lambda clusters: score(clusters) + evenness(clusters, num_clusters)
-
-
-def _choose(scores: dict[str, float]) -> str:
-    """The kind that the scores speak for."""
-    if len(scores) == 1:
-        return next(iter(scores))
-    prefers = prefer_any_size(scores[ANNEALED], scores[OVER_CLUSTERED])
-    return OVER_CLUSTERED if prefers else ANNEALED

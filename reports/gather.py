@@ -8,6 +8,7 @@ import numpy as np
 
 from ..clusters.metrics import calibration_error, gold_scores, in_matched_class, internal_scores
 from ..clusters.stability import cluster_stability
+from ..clusters.start import ANY, EVEN
 from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
 from ..texts.keywords import cluster_keywords
@@ -15,7 +16,14 @@ from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
 from ..training.run_arguments import DataArguments
 from .layout import project
-from .result import OUTLIER, SCORES_OF_K, ClusteringResult, mean_per_cluster
+from .result import (
+    OUTLIER,
+    SCORES_OF_K,
+    START_SCORES,
+    START_SIZES,
+    ClusteringResult,
+    mean_per_cluster,
+)
 from .run_folder import RunFolder
 
 
@@ -23,7 +31,14 @@ from .run_folder import RunFolder
 MEASURED_ANEW = {"cluster_probability", "num_clusters", "outliers", "truncated_share"}
 # What a training measured of its clusters at its end: the score against the start's view, which no
 # report can measure again, is theirs too.
-OF_THE_CLUSTERS = {"cluster_score", "cluster_stability", "eval_start_silhouette", SCORES_OF_K}
+OF_THE_CLUSTERS = {
+    "cluster_score",
+    "cluster_stability",
+    "eval_start_silhouette",
+    SCORES_OF_K,
+    START_SCORES,
+    START_SIZES,
+}
 
 
 def gather_result(
@@ -165,6 +180,10 @@ def score_clusters(
     if state is not None and state.num_clusters_scores is not None:
         tried = state.num_clusters_scores.tolist()
         metrics[SCORES_OF_K] = {str(int(k)): score for k, score in tried}
+    if state is not None and state.start_scores is not None and state.start_sizes is not None:
+        kinds = (EVEN, ANY)
+        metrics[START_SCORES] = dict(zip(kinds, state.start_scores.tolist(), strict=True))
+        metrics[START_SIZES] = dict(zip(kinds, state.start_sizes.tolist(), strict=True))
     scores = internal_scores(embeddings, clusters, num_clusters, trainer.args.seed)
     return metrics | {f"eval_{name}": score for name, score in scores.items()}
 

@@ -209,6 +209,7 @@ def render(result: ClusteringResult) -> str:
         figures=figures(result),
         rows=clusters,
         columns=COLUMNS,
+        about_start=result.about_start,
         skipped=len(result.documents) - total,
         thinned=len(rows) < total,
         shown=len(rows),

@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 
 from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
+from ..clusters.start import describe_choice
 from ..texts.documents import Documents
 from .layout import cluster_positions
 from .nearest import nearest_documents
@@ -21,6 +22,7 @@ OUTLIER = -1  # the cluster of documents that belong nowhere
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
 SCORES_OF_K = "num_clusters_scores"  # in the metrics
+START_SCORES, START_SIZES = "start_separation", "start_sizes"  # as well
 
 
 def mean_per_cluster(values: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
@@ -148,3 +150,12 @@ class ClusteringResult:
         """Score of every number of clusters that was tried, in order; empty where none was."""
         scores = self.metrics.get(SCORES_OF_K) or {}
         return dict(sorted((int(k), score) for k, score in scores.items()))
+
+    @property
+    def about_start(self) -> str | None:
+        """What a person should know of the kind of clusters that training set out from, where it
+        was chosen.
+        """
+        if not self.metrics.get(START_SCORES):
+            return None
+        return describe_choice(self.metrics[START_SCORES], self.metrics[START_SIZES])

@@ -73,9 +73,10 @@ class ClusteringTrainingArguments(TrainingArguments):
     init: str | None = field(
         default=None,
         metadata={
-            "help": "How the clusters start: `auto`, the better of two kinds in the space of "
-            "embeddings and words, or `kmeans` on the embeddings. Unset: a model that has "
-            "clusters keeps them, another one starts by `auto`; named: it starts anew in any case."
+            "help": "How the clusters start: `even`, of like size, or `any`, of any size, both "
+            "from embeddings and words; `auto`, the better of the two; or `kmeans` on the "
+            "embeddings. Unset: a model that has clusters keeps them, another one starts by "
+            "`auto`; named: it starts anew in any case."
         },
     )
     min_clusters: int = field(
@@ -168,7 +169,11 @@ class ClusteringTrainingArguments(TrainingArguments):
                 raise InputError(f"{name}: expected {expected}, got {getattr(self, name)!r}.")
 
         steps = self.target_update
-        expect(self.init in (None, "auto", "kmeans"), "init", "'auto' or 'kmeans'")
+        expect(
+            self.init in (None, "auto", "even", "any", "kmeans"),
+            "init",
+            "'auto', 'even', 'any' or 'kmeans'",
+        )
         expect(self.size_prior in ("start", "uniform"), "size_prior", "'start' or 'uniform'")
         expect(
             steps == "epoch" or (steps.isdigit() and int(steps) > 0),

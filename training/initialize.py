@@ -14,7 +14,7 @@ from ..clusters.quality import ClusterScore
 from ..clusters.rows import draw_sample
 from ..clusters.spaces import Views, cluster_means, fuse
 from ..clusters.stability import agreement
-from ..clusters.start import find_start, repeat_start
+from ..clusters.start import ANY, EVEN, Start, describe_choice, find_start, repeat_start
 from ..clusters.targets import calibrate_alpha, cluster_shares, teach
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.names import are_named
@@ -56,13 +56,13 @@ def initialize(
     if args.lexical_teacher or num_documents > MAX_STARTING:
         fused = fuse(embeddings, views.lexical, 1.0, args.output_dir)
 
-    clusters, repeats = np.zeros((2, num_documents), dtype=np.int64), None
+    clusters, repeats, found = np.zeros((2, num_documents), dtype=np.int64), None, None
     if args.is_main_process:
         num_clusters, progress = model.config.num_clusters, args.shows_progress
         if args.kmeans_baseline or args.init == "kmeans":
             clusters[:] = kmeans(embeddings, num_clusters, args.seed, progress=progress)
         if not keeps_clusters and args.init != "kmeans":
-            clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
+            found, clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
     baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
     if not keeps_clusters:
         means = cluster_means(embeddings, start.numpy(), model.config.num_clusters)
@@ -89,6 +89,8 @@ def initialize(
         agreement=agreed,
         num_clusters_scores=scores_of_k,
     )
+    if found is not None and len(found.scores) == 2:
+        state.start_scores, state.start_sizes = _compare_kinds(found, num_clusters)
     return state, q
 
 
@@ -146,8 +148,8 @@ def _find_start(
     views: Views,
     fused: np.ndarray | None,
     score: ClusterScore,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Clusters `(num_documents,)` of the automatic start, and its repeats.
+) -> tuple[Start, np.ndarray, np.ndarray]:
+    """The start, clusters of all documents `(num_documents,)`, and the repeats.
 
     Beyond 20,000 documents it is that of a sample, and the others go where the sample's
     discriminants say.
@@ -158,17 +160,29 @@ def _find_start(
     if len(sample) < num_documents:
         judged = draw_sample(len(sample), args.seed)
         score = ClusterScore(judged, seen.take(judged).fused)
-    start = find_start(seen, num_clusters, args.seed, score, progress=args.shows_progress)
+    kind = args.init if args.init in (EVEN, ANY) else None
+    progress = args.shows_progress
+    start = find_start(seen, num_clusters, args.seed, score, kind=kind, progress=progress)
     scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
-    logger.info("Start: %s clusters (modularity plus silhouette: %s).", start.name, scores)
-    repeats = repeat_start(views, start.name, num_clusters, args.seed, progress=args.shows_progress)
+    logger.info("Start: %s (separation of the clusters: %s).", start.kind, scores)
+    if len(start.scores) == 2:
+        sizes = {kind: np.bincount(found).tolist() for kind, found in start.candidates.items()}
+        logger.info("%s", describe_choice(start.scores, sizes))
+    repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
     if fused is None or len(sample) == num_documents:  # there are no others
-        return start.clusters, repeats
+        return start, start.clusters, repeats
     clusters = np.full(num_documents, -1)
     clusters[sample] = start.clusters
     clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
     clusters[sample] = start.clusters
-    return clusters, repeats
+    return start, clusters, repeats
+
+
+def _compare_kinds(start: Start, num_clusters: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores `(2,)` and sizes `(2, num_clusters)` of clusters of like size and of any size."""
+    sizes = [np.bincount(start.candidates[kind], minlength=num_clusters) for kind in (EVEN, ANY)]
+    scores = torch.tensor([start.scores[kind] for kind in (EVEN, ANY)], dtype=torch.float64)
+    return scores, torch.from_numpy(-np.sort(-np.stack(sizes), axis=1))
 
 
 def _find_num_clusters(

@@ -38,6 +38,10 @@ class ClusteringState:
             automatic start made again from samples, -1 for documents that a sample lacks.
         agreement (`torch.FloatTensor` of shape `(1,)`, *optional*): Share that the repeats agree
             in, where alpha is fitted; 0: not known.
+        start_scores (`torch.DoubleTensor` of shape `(2,)`, *optional*): How far apart the clusters
+            of like size and those of any size stand, where one was chosen, on the main process.
+        start_sizes (`torch.LongTensor` of shape `(2, num_clusters)`, *optional*): Documents in each
+            of their clusters, the most first.
         num_clusters_scores (`torch.DoubleTensor` of shape `(num_tried, 2)`, *optional*): K and its
             score, where K was looked for.
     """
@@ -52,6 +56,8 @@ class ClusteringState:
     kmeans_clusters: torch.Tensor | None = None
     repeats: torch.Tensor | None = None
     agreement: torch.Tensor | None = None
+    start_scores: torch.Tensor | None = None
+    start_sizes: torch.Tensor | None = None
     num_clusters_scores: torch.Tensor | None = None
 
     @property

@@ -39,7 +39,13 @@ from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
 from .training.readable_log import use_readable_log
-from .training.refresh import describe_refresh, place_targets, revive_emptied, set_targets
+from .training.refresh import (
+    describe_refresh,
+    place_targets,
+    revive_emptied,
+    set_targets,
+    strayed_share,
+)
 from .training.state import ClusteringState
 from .training.warmup import warm_up_mlm_head
 
@@ -178,8 +184,9 @@ class ClusteringTrainer(HubMixin, Trainer):
         if revives and revive_emptied(self.model, embeddings, before, q.argmax(dim=1)):
             q = self.inference.assign(embeddings)
         mean_probability = q.max(dim=1).values.mean().item()
+        strayed = strayed_share(state, q.argmax(dim=1))
         set_targets(state, q, q.argmax(dim=1), self.args)
-        score = state.guard.judge(self.model, state.clusters, self.state.global_step)
+        score = state.guard.judge(self.model, state.clusters, self.state.global_step, strayed)
         line = describe_refresh(before, state.clusters, state.num_clusters)
         self.log(line | {"mean_probability": mean_probability, "cluster_score": score})
         return line["changed"]

@@ -129,6 +129,8 @@ def describe_choice(scores: Mapping[str, float], sizes: Mapping[str, Sequence[in
 Of like size, they would hold 50.0% to 50.0%. This was a close call (separation 0.130 against \
 0.100; any size is taken from 0.120 on). Take the others with `--init even`.
     """
+    if sorted(sizes[EVEN]) == sorted(sizes[ANY]):
+        return "Clusters of like size and of any size came out the same."
     taken = choose(scores)
     other = EVEN if taken == ANY else ANY
     shares = {kind: (min(held) / sum(held), max(held) / sum(held)) for kind, held in sizes.items()}

@@ -137,8 +137,8 @@ class ClusteringTrainingArguments(TrainingArguments):
     keep_best: bool = field(
         default=True,
         metadata={
-            "help": "End with the last weights whose clusters score about as well as the best, "
-            "without gold classes; a collapse ends training and is undone."
+            "help": "End training where it is ruined, by a collapse or by documents that leave the "
+            "clusters they are taught in numbers, and go back to the weights before."
         },
     )
     stop_tolerance: float = field(

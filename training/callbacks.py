@@ -47,7 +47,7 @@ class RefreshTargets(TrainerCallback):
         cluster.
         """
         args = self.trainer.args
-        if args.keep_best and self.trainer.clustering.guard.collapsed:
+        if args.keep_best and self.trainer.clustering.guard.ruined:
             return True
         if changed < args.stop_tolerance:
             logger.info(

@@ -1,4 +1,4 @@
-"""Never worse than the start: the weights of the best clusters are kept, a collapse is noticed."""
+"""Never ruined: the last sound weights are kept, a collapse is noticed."""
 
 import logging
 
@@ -15,22 +15,23 @@ WEIGHTS = "weights."  # before the names of the kept weights, in a saved guard
 
 
 class Guard:
-    """Judges clusters without gold classes, and keeps the last weights that are about as good as
-    the best, on the CPU.
+    """Judges a training without gold classes, and keeps the last weights that it did not ruin, on
+    the CPU.
 
-    It judges in the fused space of the start: in its own, every training looks like a success.
-    There, though, the untrained model, which puts each document to its nearest centroid, looks a
-    little better than it is. Hence the tolerance.
+    A training is ruined where its clusters collapse, or where documents leave in numbers the
+    clusters that their targets name: it did not learn what it was taught. How good the clusters
+    look is not asked, since gold classes look worse than what a start finds in the same space; a
+    training that comes nearer to them must not be undone.
 
     Args:
-        score (`ClusterScore`): What makes one state better than another.
+        score (`ClusterScore`): What the log says of the clusters, in the fused space of the start.
         first_clusters (`torch.LongTensor` of shape `(num_documents,)`): Clusters before the first
             step.
         num_clusters (`int`): Number of clusters K.
         keeps_weights (`bool`, *optional*, defaults to `True`): Whether to keep weights at all, or
             to judge alone.
-        tolerance (`float`, *optional*, defaults to 0.02): How far below the best score that of a
-            later state may lie which is kept instead.
+        tolerance (`float`, *optional*, defaults to 0.1): Share of the documents that may leave the
+            clusters of their targets from one refresh to the next.
     """
 
     def __init__(
@@ -39,36 +40,50 @@ class Guard:
         first_clusters: torch.Tensor,
         num_clusters: int,
         keeps_weights: bool = True,
-        tolerance: float = 0.02,
+        tolerance: float = 0.1,
     ) -> None:
         self.score = score
         self.first_clusters = first_clusters
         self.num_clusters = num_clusters
         self.keeps_weights = keeps_weights
         self.tolerance = tolerance
-        self.collapsed = False
+        self.ruined = False
         self.judged_step = 0
         self.judged_score = -float("inf")
-        self.best_score = -float("inf")
         self.kept_step = 0
         self.kept_score = -float("inf")
         self.kept_clusters = first_clusters
         self.kept_weights: dict[str, torch.Tensor] = {}
         self.restored = False
 
-    def judge(self, model: PreTrainedModel, clusters: torch.Tensor, step: int) -> float:
-        """Score the clusters `(num_documents,)` of a step; keep the model's weights if none were
-        clearly better.
+    def judge(
+        self, model: PreTrainedModel, clusters: torch.Tensor, step: int, strayed: float = 0.0
+    ) -> float:
+        """Score of the clusters `(num_documents,)` of a step; the model's weights are kept unless
+        the training is ruined.
+
+        Args:
+            model (`PreTrainedModel`): Whose weights gave them.
+            clusters (`torch.LongTensor` of shape `(num_documents,)`): Cluster of each document.
+            step (`int`): Training step.
+            strayed (`float`, *optional*, defaults to 0): Share of the documents that have left the
+                clusters of their targets since the last refresh, less that of those which came.
         """
         self.judged_step, self.judged_score = step, self.score(clusters.cpu().numpy())
-        self.collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
-        if self.collapsed:
+        collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
+        self.ruined = collapsed or strayed > self.tolerance
+        if collapsed:
             logger.warning(
                 "The clusters have collapsed: one is empty, or one has swallowed half of the "
                 "others."
             )
-        elif self.keeps_weights and self.judged_score >= self.best_score - self.tolerance:
-            self.best_score = max(self.judged_score, self.best_score)
+        elif self.ruined:
+            logger.warning(
+                "The training loses what it is taught: %.1f %% of the documents have left the "
+                "clusters of their targets. A lower learning rate or --mlm_weight may help.",
+                100 * strayed,
+            )
+        elif self.keeps_weights:
             self.kept_step, self.kept_score = step, self.judged_score
             self.kept_clusters = clusters
             self.kept_weights = {
@@ -94,10 +109,9 @@ class Guard:
             "embeddings": torch.from_numpy(self.score.embeddings),
             "first_clusters": self.first_clusters.cpu().clone(),
             "num_clusters": torch.tensor(self.num_clusters),
-            "collapsed": torch.tensor(self.collapsed),
+            "ruined": torch.tensor(self.ruined),
             "judged_step": torch.tensor(self.judged_step),
             "judged_score": torch.tensor(self.judged_score, dtype=torch.float64),
-            "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "kept_step": torch.tensor(self.kept_step),
             "kept_score": torch.tensor(self.kept_score, dtype=torch.float64),
             "kept_clusters": self.kept_clusters.cpu().clone(),
@@ -108,10 +122,9 @@ class Guard:
         """The guard that `state_dict` was taken of."""
         score = ClusterScore(state["sample"].numpy(), state["embeddings"].numpy())
         guard = cls(score, state["first_clusters"], int(state["num_clusters"]))
-        guard.collapsed = bool(state["collapsed"])
+        guard.ruined = bool(state["ruined"])
         guard.judged_step = int(state["judged_step"])
         guard.judged_score = float(state["judged_score"])
-        guard.best_score = float(state["best_score"])
         guard.kept_step = int(state["kept_step"])
         guard.kept_score = float(state["kept_score"])
         guard.kept_clusters = state["kept_clusters"]

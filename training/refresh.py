@@ -41,6 +41,21 @@ def set_targets(
     place_targets(state, target_distribution(q, state.prior, out=q), args.device)
 
 
+def strayed_share(state: ClusteringState, clusters: torch.Tensor) -> float:
+    """Share of the documents that have left the clusters of their targets since the last refresh,
+    less that of those which came to them; 0 where the loss has no weight.
+
+    Args:
+        state (`ClusteringState`): Of the last refresh.
+        clusters (`torch.LongTensor` of shape `(num_documents,)`): Cluster of each document now.
+    """
+    if state.targets is None:
+        return 0.0
+    taught = state.targets.argmax(dim=1).cpu()
+    before, now = (taught == found.cpu() for found in (state.clusters, clusters))
+    return (before.float().mean() - now.float().mean()).item()
+
+
 def place_targets(state: ClusteringState, targets: torch.Tensor, device: torch.device) -> None:
     """Keep the table of p beside the model where it is not large."""
     state.targets = targets.to(device) if targets.nbytes <= MAX_IN_MEMORY else targets

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.training.refresh import strayed_share
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from helpers import logged
 
@@ -39,7 +40,42 @@ def test_a_centroid_that_has_lost_its_documents_is_put_back_among_them(
         and (after[1] > 0) == keep_best
         and ("and got them back: 1" in caplog.text) == keep_best
     )
-    assert trainer.clustering.guard.collapsed != keep_best
+    assert trainer.clustering.guard.ruined != keep_best
+
+
+def test_documents_stray_where_they_leave_their_targets(make_trainer):
+    """Of the documents that are where their targets say, every fourth goes elsewhere; back again,
+    as many come.
+    """
+    trainer = make_trainer()
+    trainer.initialize_clusters()
+    state = trainer.clustering
+    state.clusters = state.targets.argmax(dim=1)
+    astray = state.clusters.clone()
+    astray[::4] = (astray[::4] + 1) % 3
+    share = len(astray[::4]) / len(astray)
+    assert strayed_share(state, state.clusters) == 0
+    assert strayed_share(state, astray) == pytest.approx(share)
+    state.clusters = astray
+    assert strayed_share(state, state.targets.argmax(dim=1)) == pytest.approx(-share)
+    state.targets = None
+    assert strayed_share(state, astray) == 0
+
+
+def test_a_training_that_loses_what_it_is_taught_ends_and_is_undone(make_trainer, caplog):
+    trainer = make_trainer(num_train_epochs=3)
+    trainer.initialize_clusters()
+    weights = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    others = (trainer.clustering.targets.argmax(dim=1) + 1) % 3  # of every document
+    assign = trainer.inference.assign
+    trainer.initialize_clusters = lambda: None
+    trainer.inference.assign = lambda embeddings: (
+        torch.eye(3)[others] if trainer.state.global_step else assign(embeddings)
+    )
+    trainer.train()
+    assert trainer.state.epoch == 1 and "loses what it is taught" in caplog.text
+    for name, value in trainer.model.named_parameters():
+        assert torch.equal(value, weights[name])
 
 
 def test_targets_are_refreshed_every_so_many_steps(make_trainer):

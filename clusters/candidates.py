@@ -204,8 +204,7 @@ def vote(runs: Sequence[np.ndarray], num_clusters: int, num_starts: int = 5) -> 
     one of least inertia is kept.
 
     Args:
-        runs (`Sequence[np.ndarray]` of arrays of shape `(num_documents,)`): Clusters of each run,
-            none empty.
+        runs (`Sequence[np.ndarray]` of arrays of shape `(num_documents,)`): Clusters of each run.
         num_clusters (`int`): Number of clusters K.
         num_starts (`int`, *optional*, defaults to 5): Runs to begin from, at most.
 
@@ -217,7 +216,7 @@ def vote(runs: Sequence[np.ndarray], num_clusters: int, num_starts: int = 5) -> 
     memberships = hstack([membership(run, num_clusters).T for run in runs], "csr")
     fits = []
     for run in runs[:num_starts]:
-        sizes = np.bincount(run, minlength=num_clusters)[:, None]
+        sizes = np.bincount(run, minlength=num_clusters).clip(min=1)[:, None]
         means = (membership(run, num_clusters) @ memberships).toarray() / sizes
         fits.append(KMeans(num_clusters, init=means, n_init=1).fit(memberships))
     best = min(fits, key=lambda fit: fit.inertia_)

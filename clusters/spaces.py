@@ -154,9 +154,9 @@ def smooth(embeddings: np.ndarray, num_neighbors: int = 10) -> np.ndarray:
                [ 0.95,  0.32],
                [-0.32,  0.95]])
     """
-    num_neighbors = min(num_neighbors, len(embeddings) - 1)
-    if num_neighbors < 1:
+    if len(embeddings) < 3:  # two would meet
         return embeddings
+    num_neighbors = min(num_neighbors, len(embeddings) - 1)
     graph = kneighbors_graph(embeddings, num_neighbors, metric="cosine")
     return normalize(embeddings + (graph @ embeddings) / num_neighbors).astype(embeddings.dtype)
 

@@ -1,4 +1,4 @@
-"""How good clusters are without gold classes: what chooses the start, and guards the training."""
+"""How good clusters are without gold classes: what chooses the start, and what the log says."""
 
 from functools import cached_property
 

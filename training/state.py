@@ -71,7 +71,7 @@ class ClusteringState:
 
     @property
     def score(self) -> ClusterScore:
-        """What chose the start and judges the training."""
+        """Of clusters in the space of the start."""
         return self.guard.score
 
     def targets_of(self, index: torch.Tensor) -> torch.Tensor:

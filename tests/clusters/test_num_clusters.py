@@ -91,6 +91,18 @@ def test_a_tree_is_average_linkage_of_cosine_distances():
     np.testing.assert_allclose(tree, linkage(pdist(means, "cosine"), "average"), atol=1e-6)
 
 
+def test_a_tree_costs_one_short_run_of_k_means(monkeypatch):
+    runs = []
+
+    def watched(size, **options):
+        runs.append({"size": size, **options})
+        return KMeans(size, **options)
+
+    monkeypatch.setattr(num_clusters, "KMeans", watched)
+    Trees(make_groups([120], spread=0.3)[0], 2, seed=7)
+    assert runs == [{"size": 8, "n_init": 1, "max_iter": 30, "random_state": 7}]
+
+
 def test_trees_come_from_the_seed():
     embeddings, _ = make_groups([200], spread=0.5)
     one, again, other = (Trees(embeddings, 4, seed).cut(3)[0] for seed in (0, 0, 1))
@@ -115,17 +127,24 @@ def test_every_number_of_clusters_costs_its_price():
 
 @pytest.fixture
 def tried(monkeypatch) -> list[tuple[int, Recipe]]:
-    """Every K that is tried, and how; of them, 17 scores best."""
+    """Every K that is tried, and how; the documents get its clusters in turn."""
     calls = []
 
-    def judged(views, num_clusters, seed, score, recipe):
+    def in_turn(views, num_clusters, seed, score, recipe):
         calls.append((num_clusters, recipe))
-        return Start("one", np.zeros(1), {"none": 0.0, "one": -abs(num_clusters - 17)})
+        return Start("even", {"even": np.arange(len(views.embeddings)) % num_clusters}, {})
 
-    monkeypatch.setattr(num_clusters, "find_start", judged)
+    monkeypatch.setattr(num_clusters, "find_start", in_turn)
     return calls
 
 
+@pytest.fixture
+def seventeen(monkeypatch) -> None:
+    """Of all numbers of clusters 17 scores best."""
+    monkeypatch.setattr(ClusterScore, "__call__", lambda self, found: -abs(found.max() + 1.0 - 17))
+
+
+@pytest.mark.usefixtures("seventeen")
 def test_a_grid_is_tried_first_and_then_what_lies_about_its_best(tried):
     embeddings, _ = make_groups([300], spread=0.5)
     views = Views(embeddings, np.zeros((300, 0), dtype=np.float32))
@@ -138,6 +157,7 @@ def test_a_grid_is_tried_first_and_then_what_lies_about_its_best(tried):
     assert list(estimate.scores) == sorted({*first, *then})
 
 
+@pytest.mark.usefixtures("seventeen")
 @pytest.mark.parametrize("bounds, then", [((15, 17), [15, 16, 17]), ((17, 30), [17, 18, 19, 20])])
 def test_what_lies_about_the_first_or_last_of_the_grid_is_within_the_bounds(tried, bounds, then):
     embeddings, _ = make_groups([300], spread=0.5)
@@ -147,12 +167,20 @@ def test_what_lies_about_the_first_or_last_of_the_grid_is_within_the_bounds(trie
     assert found[: len(then)] == then and max(found) <= bounds[1]
 
 
-def test_a_number_is_tried_with_little_work_and_the_best_cut_of_the_trees(tried):
+def test_a_number_is_judged_by_modularity_plus_silhouette_of_its_start(tried):
+    embeddings, _ = make_groups([60], spread=0.5)
+    views = Views(embeddings, np.zeros((60, 0), dtype=np.float32))
+    scores = estimate_num_clusters(views, 0, min_clusters=6, max_clusters=7).scores
+    score = ClusterScore(np.arange(60), views.fused)
+    expected = {k: score(np.arange(60) % k) - 0.02 * np.log(k) for k in (6, 7)}
+    assert scores == pytest.approx(expected) and len(tried) == 4
+
+
+def test_a_number_is_tried_with_the_best_cut_of_the_trees(tried):
     embeddings, _ = make_groups([200, 30, 20, 9, 9, 9], spread=0.3)
     views = Views(embeddings, np.zeros((277, 0), dtype=np.float32))
     estimate_num_clusters(views, 0, min_clusters=6, max_clusters=7)
     score = ClusterScore(np.arange(277), views.fused)
     cuts = [score(clusters) for clusters in Trees(views.fused, 7, seed=0).cut(6)]
     for _, recipe in tried:
-        assert recipe.num_moves == 0 and not recipe.likes_even
         assert score(recipe.over_cluster(views.fused, 6, 0)) == max(cuts) > min(cuts)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from bert_clustering.clusters.quality import ClusterScore, evenness, silhouettes
+from bert_clustering.clusters.quality import ClusterScore, separation, silhouettes
 from bert_clustering.clusters.rows import draw_sample
 from helpers import make_groups
 
@@ -53,11 +53,40 @@ def test_each_document_has_ten_neighbors_or_all_others(num_documents, num_neighb
     assert graph.sum() == 2 * num_neighbors * num_documents and graph.diagonal().sum() == 0
 
 
-def test_evenness_falls_with_the_spread_of_the_sizes():
-    sizes = [[5, 5, 5], [7, 5, 3], [13, 1, 1], [15, 0, 0]]
-    values = [evenness(np.repeat([0, 1, 2], counts), num_clusters=3) for counts in sizes]
-    assert values[0] == pytest.approx(1) and values[3] == 0
-    assert values == sorted(values, reverse=True)
+def test_separation_weighs_documents_and_a_fifth_of_it_clusters():
+    """Cosine distances: 0 in the pair; 0, 0.2 and 0.2 in the three, which are 1, 1 and 0.4 off the
+    pair.
+    """
+    embeddings = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.8, 0.6]])
+    clusters = np.array([0, 0, 1, 1, 1])
+    widths = [1, 1, 1 - 0.1, 1 - 0.1, (0.4 - 0.2) / 0.4]
+    np.testing.assert_allclose(silhouettes(embeddings, clusters), widths)
+    of_documents, of_clusters = 4.3 / 5, (1 + 2.3 / 3) / 2
+    assert separation(embeddings, clusters) == pytest.approx(0.8 * of_documents + 0.2 * of_clusters)
+    assert separation(embeddings, clusters, 1.0) == pytest.approx(of_clusters)
+    gaps = np.array([7, 7, 3, 3, 3])
+    assert separation(embeddings, gaps) == pytest.approx(separation(embeddings, clusters))
+
+
+def test_separation_without_the_clusters_share_is_the_silhouette():
+    embeddings, groups = make_groups([30, 20, 10], spread=0.3)
+    expected = silhouette_score(embeddings, groups, metric="cosine")
+    assert separation(embeddings, groups, per_cluster=0.0) == pytest.approx(expected, abs=1e-6)
+
+
+def test_to_separation_a_document_alone_is_a_cluster_like_any_other():
+    embeddings, groups = make_groups([6, 5, 1], spread=0.3)
+    widths = silhouettes(embeddings, groups)
+    assert widths[11] == 0
+    expected = (widths[:6].mean() + widths[6:11].mean() + 0) / 3
+    assert separation(embeddings, groups, per_cluster=1.0) == pytest.approx(expected)
+
+
+def test_a_score_knows_the_separation_of_its_sample():
+    embeddings, groups = make_groups([30, 20, 10], spread=0.3)
+    sample = np.arange(1, 60, 2)
+    score = ClusterScore(sample, embeddings[sample])
+    assert score.separation(groups) == separation(embeddings[sample], groups[sample])
 
 
 def test_sample_is_seeded_and_bounded():

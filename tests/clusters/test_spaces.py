@@ -15,6 +15,7 @@ from bert_clustering.clusters.spaces import (
     fit_discriminants,
     fuse,
     lexical_view,
+    smooth,
 )
 from helpers import make_groups
 
@@ -161,3 +162,59 @@ def test_views_are_fused_for_distances_and_for_discriminants_and_cut_alike():
     np.testing.assert_array_equal(views.fused, fuse(embeddings, lexical, 0.5))
     np.testing.assert_array_equal(views.for_discriminants, fuse(embeddings, lexical, 1.0))
     np.testing.assert_array_equal(views.take(np.array([1])).fused, views.fused[1:])
+
+
+def smoothed_by_hand(embeddings: np.ndarray, num_neighbors: int) -> np.ndarray:
+    """Row by row: half way to the mean of those of largest cosine, never of itself."""
+    cosines = embeddings @ embeddings.T
+    np.fill_diagonal(cosines, -np.inf)
+    nearest = np.argsort(-cosines, axis=1)[:, :num_neighbors]
+    middles = [
+        (row + embeddings[others].mean(axis=0)) / 2
+        for row, others in zip(embeddings, nearest, strict=True)
+    ]
+    return np.array([middle / np.linalg.norm(middle) for middle in middles])
+
+
+@pytest.mark.parametrize("num_documents", [60, 12, 11, 10, 3])
+def test_smoothing_goes_half_way_to_the_ten_nearest_or_to_all_others(num_documents):
+    embeddings, _ = make_groups([num_documents], spread=0.5)
+    expected = smoothed_by_hand(embeddings, min(10, num_documents - 1))
+    np.testing.assert_allclose(smooth(embeddings), expected, atol=1e-5)
+    if num_documents > 4:
+        fewer = smoothed_by_hand(embeddings, 4)
+        np.testing.assert_allclose(smooth(embeddings, num_neighbors=4), fewer, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_smoothing_keeps_the_type(dtype):
+    assert smooth(make_groups([15], spread=0.3)[0].astype(dtype)).dtype == dtype
+
+
+def test_a_copy_is_a_neighbour_and_a_document_is_not_its_own():
+    embeddings = np.repeat(np.eye(2), 2, axis=0)
+    np.testing.assert_array_equal(smooth(embeddings, num_neighbors=1), embeddings)
+
+
+@pytest.mark.parametrize("num_documents", [1, 2])
+def test_one_document_or_two_are_not_smoothed(num_documents):
+    """Two would meet half way."""
+    embeddings = np.eye(3, dtype=np.float32)[:num_documents]
+    np.testing.assert_array_equal(smooth(embeddings), embeddings)
+
+
+def test_smoothing_brings_a_group_together():
+    embeddings, groups = make_groups([40, 40], spread=0.1)
+    scatter = [
+        np.square(points - cluster_means(points, groups, 2)[groups]).sum()
+        / np.square(points - points.mean(axis=0)).sum()
+        for points in (embeddings, smooth(embeddings))
+    ]
+    assert scatter[1] < scatter[0] / 2
+
+
+def test_views_are_smoothed_where_they_are_fused():
+    embeddings, _ = make_groups([20], spread=0.5)
+    views = Views(embeddings, make_groups([20], spread=0.5, width=5, seed=1)[0])
+    np.testing.assert_array_equal(views.smoothed, smooth(views.fused))
+    assert views.smoothed is views.smoothed

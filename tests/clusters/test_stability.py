@@ -11,7 +11,7 @@ from bert_clustering.clusters.start import repeat_start
 from helpers import make_groups
 
 
-@pytest.mark.parametrize("kind", ["annealed", "over-clustered"])
+@pytest.mark.parametrize("kind", ["even", "any"])
 def test_groups_come_back_and_cuts_through_them_do_not(kind):
     embeddings, groups = make_groups([60, 60, 150], spread=0.25)
     nothing = np.zeros((len(embeddings), 0), dtype=np.float32)
@@ -25,13 +25,11 @@ def test_repeats_are_seeded_and_see_a_part_of_the_documents():
     embeddings, _ = make_groups([30, 30], spread=0.3)
     nothing = np.zeros((60, 0), dtype=np.float32)
     repeats = repeat_start(
-        Views(embeddings, nothing), "annealed", num_clusters=2, seed=3, num_repeats=4
+        Views(embeddings, nothing), "even", num_clusters=2, seed=3, num_repeats=4
     )
     assert repeats.shape == (4, 60) and set(np.unique(repeats)) == {-1, 0, 1}
     assert ((repeats >= 0).sum(axis=1) == 48).all() and len(np.unique(repeats >= 0, axis=0)) == 4
-    again = repeat_start(
-        Views(embeddings, nothing), "annealed", num_clusters=2, seed=3, num_repeats=4
-    )
+    again = repeat_start(Views(embeddings, nothing), "even", num_clusters=2, seed=3, num_repeats=4)
     np.testing.assert_array_equal(repeats, again)
 
 
@@ -46,10 +44,7 @@ def test_stability_of_what_no_repeat_saw_is_unknown():
 def test_fewer_kinds_of_documents_than_clusters_always_come_back():
     embeddings = np.repeat(np.eye(3, dtype=np.float32), [20, 30, 40], axis=0)
     repeats = repeat_start(
-        Views(embeddings, np.zeros((90, 0), dtype=np.float32)),
-        "over-clustered",
-        num_clusters=5,
-        seed=0,
+        Views(embeddings, np.zeros((90, 0), dtype=np.float32)), "any", num_clusters=5, seed=0
     )
     stability = cluster_stability(np.repeat([0, 1, 2], [20, 30, 40]), repeats, num_clusters=5)
     np.testing.assert_array_equal(stability, [1, 1, 1, np.nan, np.nan])

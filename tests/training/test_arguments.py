@@ -8,7 +8,7 @@ from bert_clustering.trainer import ClusteringTrainingArguments
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"init": "random"}, "init: expected 'auto' or 'kmeans', got 'random'"),
+        ({"init": "random"}, "init: expected 'auto', 'even', 'any' or 'kmeans', got 'random'"),
         ({"size_prior": "equal"}, "size_prior: expected 'start' or 'uniform', got 'equal'"),
         ({"target_update": "0"}, "target_update: expected 'epoch' or .* above 0, got '0'"),
         ({"target_update": "often"}, "target_update: expected .*, got 'often'"),

@@ -5,9 +5,12 @@ import json
 import pytest
 import torch
 
+from bert_clustering.clusters import start
 from bert_clustering.clusters.stability import agreement
+from bert_clustering.clusters.start import describe_choice
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.texts.tokens import tokenize
+from bert_clustering.training import initialize
 from helpers import TOPICS
 
 
@@ -16,13 +19,48 @@ def test_start_is_logged_and_alpha_is_fitted(make_trainer, caplog):
     assert trainer.model.config.alpha is None
     with caplog.at_level("INFO"):
         trainer.initialize_clusters()
-    assert (
-        "annealed 1." in caplog.text
-        and "over-clustered 1." in caplog.text
-        and "alpha" in caplog.text
-    )
+    even, any_size = trainer.clustering.start_scores.tolist()
+    said = f"(separation of the clusters: even {even:.3f}, any {any_size:.3f})"
+    assert said in caplog.text and "alpha" in caplog.text
+    sizes = dict(zip(("even", "any"), trainer.clustering.start_sizes.tolist(), strict=True))
+    assert describe_choice({"even": even, "any": any_size}, sizes) in caplog.text
     q = trainer.inference.assign(trainer.inference.encode(trainer.train_dataset))
     assert q.max(dim=1).values.mean().item() == pytest.approx(0.7, abs=0.01)
+
+
+@pytest.mark.parametrize("margin, chosen", [(9.0, "even"), (-9.0, "any")])
+def test_a_start_by_name_is_one_of_the_two_that_auto_compares(
+    make_trainer, monkeypatch, margin, chosen
+):
+    monkeypatch.setattr(start, "MARGIN", margin)
+    repeated, repeat_start = [], initialize.repeat_start
+
+    def watched(views, kind, *args, **options):
+        repeated.append(kind)
+        return repeat_start(views, kind, *args, **options)
+
+    monkeypatch.setattr(initialize, "repeat_start", watched)
+    states = {}
+    for init in ("auto", "even", "any"):
+        trainer = make_trainer(init=init)
+        trainer.initialize_clusters()
+        states[init] = trainer.clustering
+    assert repeated == [chosen, "even", "any"]
+    auto = states.pop("auto")
+    assert torch.equal(auto.start_clusters, states[chosen].start_clusters)
+    assert auto.start_scores.shape == (2,) and auto.start_sizes.shape == (2, 3)
+    for state, sizes in zip(states.values(), auto.start_sizes.tolist(), strict=True):
+        found = state.start_clusters.bincount(minlength=3).tolist()
+        assert sizes == sorted(found, reverse=True)
+        assert state.start_scores is None and state.start_sizes is None, "nothing was chosen"
+
+
+def test_where_documents_are_fewer_kinds_than_clusters_nothing_is_chosen(make_trainer, caplog):
+    trainer = make_trainer(texts=["ripe apple juice", "solar rocket launch"] * 20)
+    with caplog.at_level("INFO"):
+        trainer.initialize_clusters()
+    assert "Start: even (separation" in caplog.text and "Clusters of" not in caplog.text
+    assert trainer.clustering.start_scores is None and trainer.clustering.start_sizes is None
 
 
 @pytest.mark.parametrize("every, undone", [(10, True), (3, False), (91, False)])
@@ -39,7 +77,7 @@ def test_the_finished_model_is_no_surer_than_the_repeats(make_trainer, every, un
     )
     assert trainer.clustering.agreement.item() == pytest.approx(1 - 1 / every, abs=0.02)
     if undone:
-        trainer.clustering.guard.best_score = 2.0  # that no later state comes near
+        trainer.clustering.guard.tolerance = -1.0  # which no later state keeps to
     before = trainer.model.config.alpha
     trainer.train()
     assert (trainer.clustering.guard.kept_step == 0) == undone
@@ -78,10 +116,11 @@ def test_a_model_with_clusters_keeps_them_unless_told_to_start_anew(make_trainer
     first.train()
     first.save_model(tmp_path / "model")
     centroids = first.model.cluster_head.centroids.detach()
-    for init, kept in ((None, True), ("auto", False), ("kmeans", False)):
+    for init in (None, "auto", "even", "any", "kmeans"):
         trainer = make_trainer(name=tmp_path / "model", init=init)
         trainer.initialize_clusters()
-        assert torch.equal(trainer.model.cluster_head.centroids.detach(), centroids) == kept
+        kept = torch.equal(trainer.model.cluster_head.centroids.detach(), centroids)
+        assert kept == (init is None)
 
 
 def test_clusters_are_named_where_they_are_made(make_trainer, tmp_path):

@@ -132,6 +132,18 @@ def test_the_number_of_clusters_is_found(train, run, train_file, tmp_path, caplo
     )
 
 
+@pytest.mark.parametrize("init", ["even", "any", "kmeans"])
+def test_of_a_start_that_was_asked_for_no_choice_is_told(train, init):
+    output = train("--init", init, "--num_train_epochs", 1)
+    results = strict_json(output / "all_results.json")
+    assert not {"start_separation", "start_sizes"} & set(results)
+    assert ("cluster_stability" in results) == (init != "kmeans")
+    page = (output / "results" / "report.html").read_text(encoding="utf-8")
+    assert "Clusters of like size" not in page and "Clusters of any size" not in page
+    settings = strict_json(output / "results" / "settings.json")
+    assert settings["Start of the clusters"] == init
+
+
 def test_documents_that_belong_nowhere_get_no_cluster(
     train, run, train_file, corpus, tmp_path, capsys
 ):
@@ -661,6 +673,10 @@ BAD_INPUT = {
         "--alpha auto is found when training starts. Pass --do_train",
     ),
     "unknown kernel": (["--kernel", "gauss"], "kernel"),
+    "unknown start": (
+        ["--init", "random"],
+        "init: expected 'auto', 'even', 'any' or 'kmeans', got 'random'",
+    ),
     "output folder holds a model": (
         ["--output_dir", "{bad}/full"],
         "(config.json). Choose another folder, or pass --re",

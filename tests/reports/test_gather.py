@@ -18,6 +18,8 @@ MEASURED = {
     "cluster_score": 0.6,
     "cluster_stability": [0.9, 0.8],
     "num_clusters_scores": {"2": 0.5},
+    "start_separation": {"even": 0.1, "any": 0.3},
+    "start_sizes": {"even": [5, 5], "any": [9, 1]},
     "eval_start_silhouette": 0.2,
     "eval_accuracy": 0.5,
     "eval_silhouette": 0.1,
@@ -29,7 +31,7 @@ MEASURED = {
 
 
 def test_a_report_takes_over_what_it_cannot_measure_and_no_more():
-    kept, before = list(MEASURED)[:8], dict(MEASURED)
+    kept, before = list(MEASURED)[:10], dict(MEASURED)
     assert list(carry_over(MEASURED, merged=False)) == kept
     assert list(carry_over(MEASURED, merged=True)) == kept[:4], "the clusters are no more"
     assert before == MEASURED

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_samples
 
+from bert_clustering.clusters.start import describe_choice
 from bert_clustering.reports.result import mean_per_cluster
 from helpers import make_groups, make_result
 
@@ -58,3 +59,13 @@ def test_stages_and_numbers_of_clusters_come_in_order():
     result = make_result(["a", "b"], [0, 1], ["A", "B"], metrics=metrics)
     assert result.stage_scores == {"start": [0, 1, 2, 3], "final": [0, 1, 2, 3]}
     assert [*result.stage_scores] == ["start", "final"] and [*result.scores_of_k] == [9, 10]
+
+
+def test_of_the_start_a_person_hears_where_it_was_chosen():
+    scores, sizes = {"even": 0.1, "any": 0.3}, {"even": [5, 5], "any": [9, 1]}
+    metrics = {"start_separation": scores, "start_sizes": sizes}
+    result = make_result(["a", "b"], [0, 1], ["A", "B"], metrics=metrics)
+    assert result.about_start == describe_choice(scores, sizes)
+    for without in ({}, {"start_separation": None, "start_sizes": None}):
+        about = {"metrics": without}
+        assert make_result(["a", "b"], [0, 1], ["A", "B"], **about).about_start is None

@@ -1,6 +1,7 @@
 """What a run leaves to look at, made again from its folder alone, and with clusters merged."""
 
 import csv
+import html
 import json
 import logging
 import math
@@ -16,6 +17,7 @@ from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from bert_clustering import run_clustering
+from bert_clustering.clusters.start import describe_choice
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.reports import topics
 from helpers import page_data
@@ -158,6 +160,25 @@ def test_the_report_tells_what_the_other_files_tell(trained):
     assert mean == pytest.approx(metrics["eval_silhouette"], abs=1e-4), (
         "means of the clusters make that of all"
     )
+
+
+def test_the_choice_of_the_start_is_told_until_clusters_are_merged(run_copy, tmp_path):
+    names = {"start_separation", "start_sizes"}
+    known = read_json(run_copy / "all_results.json")
+    scores, sizes = known["start_separation"], known["start_sizes"]
+    assert set(scores) == set(sizes) == {"even", "any"}
+    for held in sizes.values():
+        assert sum(held) == 94 and held == sorted(held, reverse=True) and len(held) == 3
+    sentence = describe_choice(scores, sizes)
+    assert sentence in html.unescape(read_page(run_copy))
+    call("--do_report", "--model_name_or_path", run_copy)
+    again = read_json(run_copy / "all_results.json")
+    assert {name: again[name] for name in names} == {name: known[name] for name in names}
+    assert sentence in html.unescape(read_page(run_copy))
+    merged = tmp_path / "merged"
+    call("--do_report", "--model_name_or_path", run_copy, "--merge", "0,2", "--output_dir", merged)
+    assert not names & set(read_json(merged / "all_results.json"))
+    assert sentence not in html.unescape(read_page(merged))
 
 
 def test_people_read_sentences_and_trackers_get_numbers(trained):

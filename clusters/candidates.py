@@ -196,17 +196,16 @@ def even_clusters(
     return refine(views.for_discriminants, vote(runs, num_clusters), num_clusters)
 
 
-def vote(runs: Sequence[np.ndarray], num_clusters: int, num_starts: int = 5) -> np.ndarray:
+def vote(runs: Sequence[np.ndarray], num_clusters: int) -> np.ndarray:
     """What runs of one method agree on, `(num_documents,)`: k-means-based consensus (Wu et al.,
     TKDE 2015).
 
-    k-means on the documents' memberships in all runs, begun from each of the first of them; the
-    one of least inertia is kept.
+    k-means on the documents' memberships in all runs, begun from each of them; the one of least
+    inertia is kept.
 
     Args:
         runs (`Sequence[np.ndarray]` of arrays of shape `(num_documents,)`): Clusters of each run.
         num_clusters (`int`): Number of clusters K.
-        num_starts (`int`, *optional*, defaults to 5): Runs to begin from, at most.
 
     Example:
         >>> runs = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), np.array([0, 1, 1, 1])]
@@ -215,7 +214,7 @@ def vote(runs: Sequence[np.ndarray], num_clusters: int, num_starts: int = 5) -> 
     """
     memberships = hstack([membership(run, num_clusters).T for run in runs], "csr")
     fits = []
-    for run in runs[:num_starts]:
+    for run in runs:
         sizes = np.bincount(run, minlength=num_clusters).clip(min=1)[:, None]
         means = (membership(run, num_clusters) @ memberships).toarray() / sizes
         fits.append(KMeans(num_clusters, init=means, n_init=1).fit(memberships))

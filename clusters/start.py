@@ -22,7 +22,7 @@ from .spaces import Views, few_kinds
 
 EVEN, ANY = "even", "any"  # kinds of clusters
 IN_WORDS = {EVEN: "like size", ANY: "any size"}
-MARGIN = 0.02  # by which clusters of any size must stand further apart to be preferred
+MARGIN = 0.02  # by which clusters must stand further apart to be taken instead of others
 OverCluster = Callable[[np.ndarray, int, int], np.ndarray | None]  # fused, num_clusters, seed
 
 
@@ -92,11 +92,13 @@ def find_start(
     if kind != ANY:
         candidates[EVEN] = even_clusters(views, num_clusters, seed, recipe.num_restarts, progress)
     if kind != EVEN:
-        spaces = (views.fused, views.smoothed)
-        found = [recipe.over_cluster(space, num_clusters, seed) for space in spaces]
-        of_any_size = [clusters for clusters in found if clusters is not None]
-        if of_any_size:
-            candidates[ANY] = max(of_any_size, key=score.separation)
+        plain, smoothed = (
+            recipe.over_cluster(space, num_clusters, seed)
+            for space in (views.fused, views.smoothed)
+        )
+        if plain is not None and smoothed is not None:
+            gained = score.separation(smoothed) - score.separation(plain)
+            candidates[ANY] = smoothed if gained > MARGIN else plain
     scores = {name: score.separation(clusters) for name, clusters in candidates.items()}
     return Start(choose(scores), candidates, scores)
 

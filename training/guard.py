@@ -30,7 +30,7 @@ class Guard:
         num_clusters (`int`): Number of clusters K.
         keeps_weights (`bool`, *optional*, defaults to `True`): Whether to keep weights at all, or
             to judge alone.
-        tolerance (`float`, *optional*, defaults to 0.1): Share of the documents that may leave the
+        tolerance (`float`, *optional*, defaults to 0.2): Share of the documents that may leave the
             clusters of their targets from one refresh to the next.
     """
 
@@ -40,7 +40,7 @@ class Guard:
         first_clusters: torch.Tensor,
         num_clusters: int,
         keeps_weights: bool = True,
-        tolerance: float = 0.1,
+        tolerance: float = 0.2,
     ) -> None:
         self.score = score
         self.first_clusters = first_clusters

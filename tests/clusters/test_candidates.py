@@ -302,16 +302,13 @@ def test_an_annealed_run_votes_unless_it_has_lost_a_cluster(monkeypatch):
         assert adjusted_rand_score(taken, even_clusters(views, 3, seed=0, num_restarts=1)) == 1
 
 
-@pytest.mark.parametrize("seed, chosen, best_of_all", [(31, 0, 0), (17, 4, 4), (38, 4, 5)])
-def test_a_vote_is_the_best_k_means_of_memberships_begun_from_one_of_five_runs(
-    seed, chosen, best_of_all
-):
+@pytest.mark.parametrize("seed, chosen", [(31, 0), (17, 4), (38, 5)])
+def test_a_vote_is_the_best_k_means_of_memberships_begun_from_one_of_the_runs(seed, chosen):
     runs = np.random.default_rng(seed).integers(4, size=(7, 60))
     memberships = np.hstack([np.eye(4)[run] for run in runs])
     starts = [[memberships[run == cluster].mean(axis=0) for cluster in range(4)] for run in runs]
     fits = [KMeans(4, init=np.array(means), n_init=1).fit(memberships) for means in starts]
-    inertias = [fit.inertia_ for fit in fits]
-    assert (np.argmin(inertias[:5]), np.argmin(inertias)) == (chosen, best_of_all)
+    assert np.argmin([fit.inertia_ for fit in fits]) == chosen
     np.testing.assert_array_equal(vote(runs, num_clusters=4), fits[chosen].labels_)
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.training.refresh import strayed_share
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
+from bert_clustering.training.refresh import strayed_share
 from helpers import logged
 
 

@@ -1,5 +1,7 @@
 """Where clusters start: the choice between two kinds, and how much work goes into it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
@@ -146,32 +148,38 @@ def work(monkeypatch) -> dict[str, list]:
     return done
 
 
-def any_size(views: Views, score: ClusterScore, found: list) -> Start:
-    """The start of clusters of any size where over-clustering finds these, in the fused space and
-    in the smoothed one.
-    """
-    in_space = {id(views.fused): found[0], id(views.smoothed): found[1]}
-    asked = []
+def over_clustered(views: Views, score: ClusterScore, in_spaces: list) -> Start:
+    """The start where over-clustering finds these in the fused space and in the smoothed one."""
+    found = dict(zip((id(views.fused), id(views.smoothed)), in_spaces, strict=True))
 
     def over_cluster(space, num_clusters, seed):
-        asked.append((num_clusters, seed))
-        return in_space.pop(id(space))
+        assert (num_clusters, seed) == (3, 7)
+        return found.pop(id(space))
 
     start = find_start(views, 3, 7, score, Recipe(over_cluster=over_cluster))
-    assert asked == [(3, 7)] * 2 and not in_space
+    assert not found, "both spaces were asked, once"
     return start
 
 
-def test_of_two_candidates_of_any_size_the_one_further_apart_is_taken(work):
-    embeddings, groups = make_groups([10, 20, 60], spread=0.1)
+@pytest.mark.parametrize(
+    ("gained", "taken"), [(-0.5, 0), (0.0, 0), (0.02, 0), (0.0201, 1), (0.5, 1)]
+)
+def test_any_size_is_of_the_fused_space_unless_the_smoothed_one_gains_two_hundredths(
+    work, gained, taken
+):
+    views, _ = without_words(make_groups([30], spread=0.3)[0])
+    in_spaces = [np.zeros(30, dtype=int), np.ones(30, dtype=int)]
+    score = SimpleNamespace(separation=lambda clusters: gained * clusters[0])
+    assert over_clustered(views, score, in_spaces).candidates["any"] is in_spaces[taken]
+    assert work["restarts"] == [10]
+
+
+@pytest.mark.parametrize("found", [(False, False), (True, False), (False, True)])
+def test_without_clusters_of_any_size_in_both_spaces_like_size_is_taken(work, found):
+    embeddings, groups = make_groups([5, 5, 20], spread=0.1)
     views, score = without_words(embeddings)
-    worse = np.roll(groups, 5)
-    for found in ([groups, worse], [worse, groups]):
-        start = any_size(views, score, found)
-        assert start.kind == "any" and start.clusters is groups
-    start = any_size(views, score, [None, None])
-    assert start.kind == "even" and list(start.scores) == ["even"]
-    assert work["restarts"] == [10] * 3
+    start = over_clustered(views, score, [groups if there else None for there in found])
+    assert start.kind == "even" and list(start.candidates) == list(start.scores) == ["even"]
 
 
 def test_a_repeat_sees_four_fifths_of_the_documents_and_five_thousand_at_most(work):

@@ -312,6 +312,11 @@ def test_a_vote_is_the_best_k_means_of_memberships_begun_from_one_of_the_runs(se
     np.testing.assert_array_equal(vote(runs, num_clusters=4), fits[chosen].labels_)
 
 
+def test_a_vote_begins_a_cluster_of_one_document_where_that_lies():
+    first, second = np.repeat([[1, 1], [2, 0], [0, 2], [0, 1], [1, 0]], [20, 1, 1, 4, 3], axis=0).T
+    np.testing.assert_array_equal(vote([first, second], num_clusters=3), first)
+
+
 def test_a_vote_is_what_most_runs_say_however_they_number_their_clusters():
     generator, groups = np.random.default_rng(0), np.repeat([0, 1, 2], [20, 15, 10])
     astray = [np.where(generator.random(45) < 0.1, (groups + 1) % 3, groups) for _ in range(7)]

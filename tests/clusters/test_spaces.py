@@ -218,3 +218,20 @@ def test_views_are_smoothed_where_they_are_fused():
     views = Views(embeddings, make_groups([20], spread=0.5, width=5, seed=1)[0])
     np.testing.assert_array_equal(views.smoothed, smooth(views.fused))
     assert views.smoothed is views.smoothed
+
+
+def test_what_all_embeddings_share_does_not_drown_what_parts_them():
+    """In a narrow cone the fused space sees the groups as plainly as without it."""
+    groups, _ = make_groups([20, 20, 20], spread=0.2)
+    cone = normalize(0.3 * groups + np.eye(24, dtype=np.float32)[23])
+    nothing = np.zeros((60, 0), dtype=np.float32)
+    assert np.square(cone.mean(axis=0)).sum() > 0.9
+    assert np.square(fuse(cone, nothing).mean(axis=0)).sum() < 0.1
+    wide = normalize(groups)
+    np.testing.assert_allclose(fuse(wide, nothing), wide, rtol=1e-5)
+
+
+def test_embeddings_that_rounding_alone_parts_stay_as_they_are():
+    same = np.full((5, 4), 0.5, dtype=np.float32)
+    same[0, 0] = np.nextafter(np.float32(0.5), np.float32(1))
+    np.testing.assert_allclose(fuse(same, np.zeros((5, 0), dtype=np.float32)), same, rtol=1e-5)

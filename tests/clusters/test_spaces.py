@@ -15,6 +15,7 @@ from bert_clustering.clusters.spaces import (
     fit_discriminants,
     fuse,
     lexical_view,
+    shared_direction,
     smooth,
 )
 from helpers import make_groups
@@ -229,6 +230,14 @@ def test_what_all_embeddings_share_does_not_drown_what_parts_them():
     assert np.square(fuse(cone, nothing).mean(axis=0)).sum() < 0.1
     wide = normalize(groups)
     np.testing.assert_allclose(fuse(wide, nothing), wide, rtol=1e-5)
+
+
+def test_a_cone_is_narrow_where_the_mean_holds_more_than_half_of_the_squared_length():
+    for height, is_narrow in ((0.49, False), (0.51, True)):
+        embeddings = np.array([[height**0.5, side * (1 - height) ** 0.5] for side in (-1, 1)])
+        expected = [height**0.5, 0] if is_narrow else [0, 0]
+        np.testing.assert_allclose(shared_direction(3 * embeddings), expected, atol=1e-12)
+    np.testing.assert_array_equal(shared_direction(np.eye(2)), [0, 0])
 
 
 def test_embeddings_that_rounding_alone_parts_stay_as_they_are():

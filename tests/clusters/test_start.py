@@ -162,14 +162,15 @@ def over_clustered(views: Views, score: ClusterScore, in_spaces: list) -> Start:
 
 
 @pytest.mark.parametrize(
-    ("gained", "taken"), [(-0.5, 0), (0.0, 0), (0.02, 0), (0.0201, 1), (0.5, 1)]
+    ("plain", "smoothed", "taken"),
+    [(0.0, 0.02, 0), (0.0, 0.0201, 1), (0.2, 0.1, 0), (0.2, 0.2199, 0), (0.2, 0.2201, 1)],
 )
 def test_any_size_is_of_the_fused_space_unless_the_smoothed_one_gains_two_hundredths(
-    work, gained, taken
+    work, plain, smoothed, taken
 ):
     views, _ = without_words(make_groups([30], spread=0.3)[0])
     in_spaces = [np.zeros(30, dtype=int), np.ones(30, dtype=int)]
-    score = SimpleNamespace(separation=lambda clusters: gained * clusters[0])
+    score = SimpleNamespace(separation=lambda clusters: (plain, smoothed)[clusters[0]])
     assert over_clustered(views, score, in_spaces).candidates["any"] is in_spaces[taken]
     assert work["restarts"] == [10]
 

@@ -21,6 +21,9 @@ from .rows import batches, draw_sample
 from .spaces import Views, cluster_means, fit_discriminants, membership
 
 
+INITS = ("k-means++", *["random"] * 7)  # of the runs of over-clustering
+
+
 def kmeans(
     embeddings: np.ndarray,
     num_clusters: int,
@@ -113,10 +116,7 @@ def refine(
 
 
 def over_cluster(
-    embeddings: np.ndarray,
-    num_clusters: int,
-    seed: int,
-    inits: Sequence[str] = ("k-means++", *["random"] * 7),
+    embeddings: np.ndarray, num_clusters: int, seed: int, inits: Sequence[str] = INITS
 ) -> np.ndarray:
     """k-means into several times K clusters, whose centroids average linkage joins to K,
     `(num_documents,)`.

@@ -96,7 +96,7 @@ def estimate_num_clusters(
     trees = Trees(views.fused, max_clusters, seed)
     scores: dict[int, float] = {}
 
-    def cut_best(fused: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
+    def cut_best(views: Views, num_clusters: int, *_: object) -> np.ndarray | None:
         return max(trees.cut(num_clusters), key=score, default=None)
 
     def try_all(numbers: list[int], num_restarts: int) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import trange
 
-from .candidates import even_clusters, over_cluster
+from .candidates import INITS, even_clusters, over_cluster
 from .quality import ClusterScore
 from .rows import draw_sample
 from .spaces import Views, few_kinds
@@ -23,7 +23,7 @@ from .spaces import Views, few_kinds
 EVEN, ANY = "even", "any"  # kinds of clusters
 IN_WORDS = {EVEN: "like size", ANY: "any size"}
 MARGIN = 0.02  # by which clusters must stand further apart to be taken instead of others
-OverCluster = Callable[[np.ndarray, int, int], np.ndarray | None]  # fused, num_clusters, seed
+AnyClusters = Callable[[Views, int, int, ClusterScore], np.ndarray | None]
 
 
 class Start(NamedTuple):
@@ -46,18 +46,35 @@ class Start(NamedTuple):
         return self.candidates[self.kind]
 
 
+def any_clusters(
+    views: Views, num_clusters: int, seed: int, score: ClusterScore, inits: Sequence[str] = INITS
+) -> np.ndarray:
+    """Clusters of any size, `(num_documents,)`: over-clustering of the fused space, or of the
+    smoothed one where its clusters stand clearly further apart.
+
+    Args:
+        views, num_clusters, seed, score: As in `find_start`.
+        inits (`Sequence[str]`, *optional*): As in `over_cluster`.
+    """
+    plain, smoothed = (
+        over_cluster(space, num_clusters, seed, inits) for space in (views.fused, views.smoothed)
+    )
+    gained = score.separation(smoothed) - score.separation(plain)
+    return smoothed if gained > MARGIN else plain
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a start is made.
 
     Args:
         num_restarts (`int`): Annealed runs of k-means, which vote.
-        over_cluster (`Callable`): From a space, K and seed to clusters of any size; `None` where it
-            has none.
+        any_clusters (`Callable`): From views, K, seed and score to clusters of any size; `None`
+            where it has none.
     """
 
     num_restarts: int = 10
-    over_cluster: OverCluster = over_cluster
+    any_clusters: AnyClusters = any_clusters
 
 
 def find_start(
@@ -92,13 +109,9 @@ def find_start(
     if kind != ANY:
         candidates[EVEN] = even_clusters(views, num_clusters, seed, recipe.num_restarts, progress)
     if kind != EVEN:
-        plain, smoothed = (
-            recipe.over_cluster(space, num_clusters, seed)
-            for space in (views.fused, views.smoothed)
-        )
-        if plain is not None and smoothed is not None:
-            gained = score.separation(smoothed) - score.separation(plain)
-            candidates[ANY] = smoothed if gained > MARGIN else plain
+        of_any_size = recipe.any_clusters(views, num_clusters, seed, score)
+        if of_any_size is not None:
+            candidates[ANY] = of_any_size
     scores = {name: score.separation(clusters) for name, clusters in candidates.items()}
     return Start(choose(scores), candidates, scores)
 
@@ -172,7 +185,7 @@ def repeat_start(
         `np.ndarray` of shape `(num_repeats, num_documents)`, int64: clusters, whose numbers mean
         nothing from one row to the next; -1 for documents that the sample lacks.
     """
-    quick = Recipe(3, partial(over_cluster, inits=("random",) * 2))
+    quick = Recipe(3, partial(any_clusters, inits=("random",) * 2))
     num_documents = len(views.embeddings)
     repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
     size = min(5000, max(num_clusters, int(share * num_documents)))

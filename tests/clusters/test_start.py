@@ -9,14 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 from bert_clustering.clusters import start as start_module
 from bert_clustering.clusters.quality import ClusterScore
 from bert_clustering.clusters.spaces import Views
-from bert_clustering.clusters.start import (
-    Recipe,
-    Start,
-    choose,
-    describe_choice,
-    find_start,
-    repeat_start,
-)
+from bert_clustering.clusters.start import Recipe, choose, describe_choice, find_start, repeat_start
 from helpers import make_groups
 
 
@@ -148,38 +141,32 @@ def work(monkeypatch) -> dict[str, list]:
     return done
 
 
-def over_clustered(views: Views, score: ClusterScore, in_spaces: list) -> Start:
-    """The start where over-clustering finds these in the fused space and in the smoothed one."""
-    found = dict(zip((id(views.fused), id(views.smoothed)), in_spaces, strict=True))
-
-    def over_cluster(space, num_clusters, seed):
-        assert (num_clusters, seed) == (3, 7)
-        return found.pop(id(space))
-
-    start = find_start(views, 3, 7, score, Recipe(over_cluster=over_cluster))
-    assert not found, "both spaces were asked, once"
-    return start
-
-
 @pytest.mark.parametrize(
     ("plain", "smoothed", "taken"),
     [(0.0, 0.02, 0), (0.0, 0.0201, 1), (0.2, 0.1, 0), (0.2, 0.2199, 0), (0.2, 0.2201, 1)],
 )
 def test_any_size_is_of_the_fused_space_unless_the_smoothed_one_gains_two_hundredths(
-    work, plain, smoothed, taken
+    work, monkeypatch, plain, smoothed, taken
 ):
     views, _ = without_words(make_groups([30], spread=0.3)[0])
     in_spaces = [np.zeros(30, dtype=int), np.ones(30, dtype=int)]
+    found = dict(zip((id(views.fused), id(views.smoothed)), in_spaces, strict=True))
+
+    def over_cluster(space, num_clusters, seed, inits):
+        assert (num_clusters, seed, inits) == (3, 7, ("k-means++", *["random"] * 7))
+        return found.pop(id(space))
+
+    monkeypatch.setattr(start_module, "over_cluster", over_cluster)
     score = SimpleNamespace(separation=lambda clusters: (plain, smoothed)[clusters[0]])
-    assert over_clustered(views, score, in_spaces).candidates["any"] is in_spaces[taken]
+    assert find_start(views, 3, 7, score).candidates["any"] is in_spaces[taken]
     assert work["restarts"] == [10]
+    assert not found, "both spaces were asked, once"
 
 
-@pytest.mark.parametrize("found", [(False, False), (True, False), (False, True)])
-def test_without_clusters_of_any_size_in_both_spaces_like_size_is_taken(work, found):
-    embeddings, groups = make_groups([5, 5, 20], spread=0.1)
+def test_without_clusters_of_any_size_like_size_is_taken(work):
+    embeddings, _ = make_groups([5, 5, 20], spread=0.1)
     views, score = without_words(embeddings)
-    start = over_clustered(views, score, [groups if there else None for there in found])
+    start = find_start(views, 3, 7, score, Recipe(any_clusters=lambda *_: None))
     assert start.kind == "even" and list(start.candidates) == list(start.scores) == ["even"]
 
 

@@ -45,6 +45,13 @@ class Start(NamedTuple):
         """The chosen ones, `(num_documents,)`."""
         return self.candidates[self.kind]
 
+    def sizes(self, num_clusters: int) -> dict[str, list[int]]:
+        """Documents in each of the `num_clusters` clusters, the most first, by kind."""
+        return {
+            kind: sorted(np.bincount(clusters, minlength=num_clusters).tolist(), reverse=True)
+            for kind, clusters in self.candidates.items()
+        }
+
 
 def any_clusters(
     views: Views, num_clusters: int, seed: int, score: ClusterScore, inits: Sequence[str] = INITS

@@ -90,7 +90,9 @@ def initialize(
         num_clusters_scores=scores_of_k,
     )
     if found is not None and len(found.scores) == 2:
-        state.start_scores, state.start_sizes = _compare_kinds(found, num_clusters)
+        scores, sizes = found.scores, found.sizes(num_clusters)
+        state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
+        state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
     return state, q
 
 
@@ -166,8 +168,7 @@ def _find_start(
     scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
     logger.info("Start: %s (separation of the clusters: %s).", start.kind, scores)
     if len(start.scores) == 2:
-        sizes = {kind: np.bincount(found).tolist() for kind, found in start.candidates.items()}
-        logger.info("%s", describe_choice(start.scores, sizes))
+        logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
     repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
     if fused is None or len(sample) == num_documents:  # there are no others
         return start, start.clusters, repeats
@@ -176,13 +177,6 @@ def _find_start(
     clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
     clusters[sample] = start.clusters
     return start, clusters, repeats
-
-
-def _compare_kinds(start: Start, num_clusters: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores `(2,)` and sizes `(2, num_clusters)` of clusters of like size and of any size."""
-    sizes = [np.bincount(start.candidates[kind], minlength=num_clusters) for kind in (EVEN, ANY)]
-    scores = torch.tensor([start.scores[kind] for kind in (EVEN, ANY)], dtype=torch.float64)
-    return scores, torch.from_numpy(-np.sort(-np.stack(sizes), axis=1))
 
 
 def _find_num_clusters(

@@ -9,7 +9,14 @@ from sklearn.metrics import adjusted_rand_score
 from bert_clustering.clusters import start as start_module
 from bert_clustering.clusters.quality import ClusterScore
 from bert_clustering.clusters.spaces import Views
-from bert_clustering.clusters.start import Recipe, choose, describe_choice, find_start, repeat_start
+from bert_clustering.clusters.start import (
+    Recipe,
+    Start,
+    choose,
+    describe_choice,
+    find_start,
+    repeat_start,
+)
 from helpers import make_groups
 
 
@@ -185,3 +192,9 @@ def test_five_repeats_take_a_third_of_the_work(work):
     assert len(repeat_start(views, "any", 3, seed=0, num_repeats=2)) == 2
     of_both_spaces = [("random", "random")] * 2
     assert work == {"restarts": [3] * 5, "inits": of_both_spaces * 2}
+
+
+def test_sizes_count_every_cluster_the_empty_ones_too():
+    candidates = {"even": np.array([0, 1, 1, 0]), "any": np.array([1, 1, 1, 0])}
+    start = Start("even", candidates, {"even": 0.1, "any": 0.1})
+    assert start.sizes(num_clusters=3) == {"even": [2, 2, 0], "any": [3, 1, 0]}

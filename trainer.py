@@ -24,11 +24,12 @@ from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import TrainOutput, speed_metrics
 
+from .clusters.rows import draw_sample
 from .clusters.spaces import Views, lexical_view
 from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.keywords import cluster_keywords
-from .texts.language import warn_of_unknown_language
+from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
@@ -165,14 +166,17 @@ class ClusteringTrainer(HubMixin, Trainer):
         `train` does it. Alone it makes a model that sorts texts without any training.
         """
         if self.is_world_process_zero():
-            texts = read_texts(self.train_dataset, self.processing_class)
+            sample = draw_sample(len(self.train_dataset), seed=0, size=NUM_READ)
+            texts = read_texts(self.train_dataset.select(sample), self.processing_class)
             warn_of_unknown_language(texts, self.processing_class)
-        lexical, embeddings = self._lexical_view(), self._encode_training_set()
-        views = Views(embeddings, lexical)
-        self.clustering, q = initialize(self.model, self.args, self.inference, views)
+        self.clustering, q = initialize(self.model, self.args, self.inference, self.views())
         set_targets(self.clustering, q, self.clustering.start_clusters, self.args)
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
         self._name_clusters()
+
+    def views(self) -> Views:
+        """The training documents as the start sees them: their embeddings, and their words."""
+        return Views(self._encode_training_set(), self._lexical_view())
 
     def refresh(self) -> float:
         """Assign the whole training set anew, make the target from it, log both, and return the

@@ -7,7 +7,6 @@ from collections import Counter
 
 from transformers import PreTrainedTokenizerBase
 
-from ..clusters.rows import draw_sample
 from .keywords import MARKS
 
 
@@ -18,14 +17,12 @@ HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]
 LETTERS_OF_HAN = 3  # that say about as much as one
 FEWEST_KNOWN = 2.5  # letters per token; of fewer, a vocabulary was not made from the language
 FEWEST_WORDS = 100
+NUM_READ = 2000  # documents, of which a language is told
 MULTILINGUAL = "--model_name_or_path intfloat/multilingual-e5-small --text_prefix 'query: '"
 
 
 def letters_per_token(
-    texts: list[str],
-    tokenizer: PreTrainedTokenizerBase,
-    max_seen: int = 2000,
-    max_length: int = 1000,
+    texts: list[str], tokenizer: PreTrainedTokenizerBase, max_length: int = 1000
 ) -> float | None:
     """How many letters of a word a token holds, on average over the words of texts.
 
@@ -34,18 +31,17 @@ def letters_per_token(
     none. Words with digits are left out, those in capitals alone are read in small letters.
 
     Args:
-        texts (`list[str]` of length `num_documents`): The documents.
+        texts (`list[str]`): The documents; `NUM_READ` of many are enough.
         tokenizer (`PreTrainedTokenizerBase`): The encoder's.
-        max_seen (`int`, *optional*, defaults to 2000): Documents that are read, at most; beyond
-            them, a sample.
         max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
 
     Returns:
         `float`, 0 or more; `None` where there are fewer than 100 words.
     """
-    seen = [texts[row][:max_length] for row in draw_sample(len(texts), seed=0, size=max_seen)]
     words = Counter(
-        word.lower() if word.isupper() else word for text in seen for word in LETTERS.findall(text)
+        word.lower() if word.isupper() else word
+        for text in texts
+        for word in LETTERS.findall(text[:max_length])
     )
     if words.total() < FEWEST_WORDS:
         return None

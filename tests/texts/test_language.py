@@ -3,6 +3,7 @@
 import pytest
 from transformers import BertTokenizer, XLMRobertaTokenizer
 
+from bert_clustering import trainer
 from bert_clustering.texts.language import letters_per_token, warn_of_unknown_language
 
 
@@ -47,9 +48,19 @@ def test_few_words_tell_nothing(english):
     assert letters_per_token(["apple pear"] * 50, english) == 4.5
 
 
-def test_many_and_long_texts_are_read_in_part(english):
+def test_long_texts_are_read_in_part(english):
     texts = ["apple " * 200 + "груша " * 900] * 30
-    assert letters_per_token(texts, english, max_seen=9, max_length=1200) == 5.0
+    assert letters_per_token(texts, english, max_length=1200) == 5.0
+
+
+def test_of_many_texts_a_sample_is_read(make_trainer, monkeypatch):
+    read = []
+    monkeypatch.setattr(trainer, "NUM_READ", 9)
+    monkeypatch.setattr(trainer, "warn_of_unknown_language", lambda texts, _: read.extend(texts))
+    sampled = make_trainer(init="kmeans")
+    sampled.initialize_clusters()
+    assert len(sampled.train_dataset) > 9 == len(read)
+    assert set(read) <= set(sampled.train_dataset["text"])
 
 
 def test_scripts_without_spaces_are_read_by_their_characters():

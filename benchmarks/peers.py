@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peer_methods import PEERS
-from benchmarks.quality import ROOT, kept, name_of, parser_for, path_in, spread
+from benchmarks.quality import ROOT, kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.clusters.metrics import gold_scores, in_matched_class
 from bert_clustering.texts.documents import Documents, make_documents
 from bert_clustering.texts.tables import read_columns
@@ -149,12 +149,9 @@ def table(results: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = parser_for(__doc__, "peers")
-    parser.add_argument("--label_column", default="label")
+    parser = parser_of_corpora(__doc__, "peers")
     parser.add_argument("--peers_python", required=True)
-    parser.add_argument("--corpora", nargs="+", required=True)
     parser.add_argument("--methods", nargs="+", default=[*PEERS, OURS], choices=[*PEERS, OURS])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     arguments = parser.parse_args()
     results = []
     for corpus in arguments.corpora:

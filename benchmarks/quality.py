@@ -186,6 +186,15 @@ def parser_for(description: str, kept_in: str) -> argparse.ArgumentParser:
     return parser
 
 
+def parser_of_corpora(description: str, kept_in: str) -> argparse.ArgumentParser:
+    """`parser_for` those that go over corpora with gold classes and over seeds."""
+    parser = parser_for(description, kept_in)
+    parser.add_argument("--label_column", default="label")
+    parser.add_argument("--corpora", nargs="+", required=True)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
+    return parser
+
+
 def name_of(corpus: str) -> str:
     """What tables call a corpus."""
     file, _, *sample = corpus.split(":")
@@ -216,11 +225,8 @@ def collect(
         default (`list[str]`): Settings that are run where none is named.
         kept_in (`str`): Folder of the figures, in `benchmarks/results/`.
     """
-    parser = parser_for(description, kept_in)
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--corpora", nargs="+", required=True)
+    parser = parser_of_corpora(description, kept_in)
     parser.add_argument("--settings", nargs="+", default=default, choices=settings)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     arguments, more = parser.parse_known_args()  # what is left goes to the command
     results = []
     for corpus in arguments.corpora:

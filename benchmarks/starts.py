@@ -13,22 +13,21 @@ other. Figures are kept in `benchmarks/results/starts/`; a run that is there is 
 
 import itertools
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import kept, name_of, parser_for, path_in, spread
+from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.clusters.candidates import kmeans
 from bert_clustering.clusters.metrics import gold_scores
 from bert_clustering.clusters.num_clusters import estimate_num_clusters
-from bert_clustering.clusters.quality import ClusterScore, separation
+from bert_clustering.clusters.quality import PER_CLUSTER, ClusterScore, separation
 from bert_clustering.clusters.rows import draw_sample
-from bert_clustering.clusters.spaces import Views, lexical_view
 from bert_clustering.clusters.start import ANY, EVEN, MARGIN, find_start
 
 
-PER_CLUSTER = 0.2  # the default of `separation`
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)  # of clusters in the separation
 MARGINS = (0.0, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04)
 HALVINGS = 10
@@ -40,16 +39,13 @@ def run(
     """Scores of k-means and of both candidates, and how far apart their clusters stand."""
     with tempfile.TemporaryDirectory() as output_dir:
         trainer, documents = trainer_for(encoder, corpus, seed, label_column, output_dir, options)
-        dataset, num_clusters = trainer.train_dataset, trainer.model.config.num_clusters
-        special = set(trainer.processing_class.all_special_ids)
-        lexical = lexical_view(dataset["input_ids"], seed, special=special)
-        views = Views(trainer.inference.encode(dataset), lexical)
+        num_clusters, views = trainer.model.config.num_clusters, trainer.views()
     found = None
     if trainer.args.max_clusters is not None:
         least, most = trainer.args.min_clusters, trainer.args.max_clusters
         found = estimate_num_clusters(views, seed, least, most)
         num_clusters = found.num_clusters
-    score = ClusterScore(draw_sample(len(dataset), seed), views.fused)
+    score = ClusterScore(draw_sample(len(views.embeddings), seed), views.fused)
     start = find_start(views, num_clusters, seed, score)
     candidates = {"kmeans": kmeans(views.embeddings, num_clusters, seed)} | start.candidates
     classes = documents.classes[documents.usable]
@@ -71,20 +67,17 @@ def run(
     }
 
 
-def takes_any(candidates: dict[str, dict], weight: float, margin: float) -> bool:
-    """Whether a rule of that weight and margin takes the clusters of any size."""
+def taken_by(candidates: dict[str, dict], weight: float, margin: float) -> str:
+    """The kind of clusters that a rule of that weight and margin takes."""
     even, any_size = (
         (1 - weight) * scores["silhouette"] + weight * scores["silhouette_per_cluster"]
         for scores in (candidates[EVEN], candidates[ANY])
     )
-    return any_size - even > margin
+    return ANY if any_size - even > margin else EVEN
 
 
-def regret(
-    candidates: dict[str, dict], weight: float = PER_CLUSTER, margin: float = MARGIN
-) -> float:
-    """What the rule loses in accuracy to the best candidate."""
-    taken = ANY if takes_any(candidates, weight, margin) else EVEN
+def regret(candidates: dict[str, dict], taken: str) -> float:
+    """What it loses in accuracy to the best candidate to take that one."""
     best = max(scores["accuracy"] for scores in candidates.values())
     return best - candidates[taken]["accuracy"]
 
@@ -102,7 +95,7 @@ def table(groups: dict[str, list[dict]]) -> str:
             cells.append(" / ".join(scores))
         taken = [run["kind"] for run in runs]
         kinds = ", ".join(kind for kind in (EVEN, ANY) if kind in taken)
-        lost = spread([regret(run["candidates"]) for run in runs])
+        lost = spread([regret(run["candidates"], run["kind"]) for run in runs])
         numbers = dict.fromkeys(number_of(run) for run in runs)
         cells = [corpus, "; ".join(numbers), *cells, kinds, lost]
         lines.append("| " + " | ".join(cells) + " |")
@@ -122,7 +115,7 @@ def judged_elsewhere(groups: dict[str, list[dict]]) -> str:
     rules = list(itertools.product(WEIGHTS, MARGINS))
     lost = np.array(
         [
-            [np.mean([regret(run["candidates"], *rule) for run in runs]) for rule in rules]
+            [mean_regret(runs, lambda found, rule=rule: taken_by(found, *rule)) for rule in rules]
             for runs in groups.values()
         ]
     )
@@ -137,7 +130,7 @@ def judged_elsewhere(groups: dict[str, list[dict]]) -> str:
             fixed.append(float(lost[unseen, rule].mean()))
             largest.append(float(lost[unseen, rule].max()))
     always = {
-        kind: np.mean([np.mean([of_kind(run, kind) for run in runs]) for runs in groups.values()])
+        kind: np.mean([mean_regret(runs, lambda _, kind=kind: kind) for runs in groups.values()])
         for kind in ("kmeans", EVEN, ANY)
     }
     return "\n".join(
@@ -154,18 +147,13 @@ def judged_elsewhere(groups: dict[str, list[dict]]) -> str:
     )
 
 
-def of_kind(run: dict, kind: str) -> float:
-    """What it loses to always take that candidate."""
-    best = max(scores["accuracy"] for scores in run["candidates"].values())
-    return best - run["candidates"][kind]["accuracy"]
+def mean_regret(runs: list[dict], take: Callable[[dict], str]) -> float:
+    """Mean over the runs of what it loses to take the candidates that `take` names."""
+    return float(np.mean([regret(run["candidates"], take(run["candidates"])) for run in runs]))
 
 
 if __name__ == "__main__":
-    parser = parser_for(__doc__, "starts")
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--corpora", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    arguments, more = parser.parse_known_args()
+    arguments, more = parser_of_corpora(__doc__, "starts").parse_known_args()
     found: dict[str, list[dict]] = {}
     for corpus in arguments.corpora:
         for seed in arguments.seeds:

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from transformers import TrainerCallback
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import kept, name_of, parser_for, path_in, spread
+from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.clusters.metrics import calibration_error, in_matched_class, purity
 from bert_clustering.clusters.stability import cluster_stability
 from bert_clustering.training.inference import ClusterPrediction
@@ -145,10 +145,7 @@ def correlation_table(results: list[dict]) -> str:
 
 
 def main() -> None:
-    parser = parser_for(__doc__, "trust")
-    parser.add_argument("--label_column", default="label")
-    parser.add_argument("--corpora", nargs="+", required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
+    parser = parser_of_corpora(__doc__, "trust")
     arguments, more = parser.parse_known_args()  # what is left goes to the command
     results = []
     for corpus in arguments.corpora:

@@ -9,6 +9,9 @@ from sklearn.neighbors import kneighbors_graph
 from .spaces import cluster_means, membership
 
 
+PER_CLUSTER = 0.2  # share of a separation's weight that clusters have, whatever their sizes
+
+
 def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Cosine silhouette of each document, `(num_documents,)`, between -1 and 1 (Rousseeuw 1987); 0
     for one alone.
@@ -40,7 +43,9 @@ def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     return np.where(others > 0, (nearest - within) / larger, 0.0)
 
 
-def separation(embeddings: np.ndarray, clusters: np.ndarray, per_cluster: float = 0.2) -> float:
+def separation(
+    embeddings: np.ndarray, clusters: np.ndarray, per_cluster: float = PER_CLUSTER
+) -> float:
     """Mean silhouette, a fifth of whose weight the clusters share equally, whatever their sizes.
 
     Without that share, cutting one large topic costs nothing, as nobody asks how well the small

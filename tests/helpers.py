@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.cluster import KMeans
 from transformers import CONFIG_MAPPING
 
 from bert_clustering.modeling_bert_cluster import BertForClustering
@@ -115,6 +116,18 @@ def build_trainer(
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
     return ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer, **kwargs)
+
+
+def watch_kmeans(monkeypatch: Any, module: Any) -> list[dict]:
+    """A list that gets the arguments of each `KMeans` that a module makes, K as `size`."""
+    runs: list[dict] = []
+
+    def watched(size: int, **options: Any) -> KMeans:
+        runs.append({"size": size, **options})
+        return KMeans(size, **options)
+
+    monkeypatch.setattr(module, "KMeans", watched)
+    return runs
 
 
 def make_groups(

@@ -19,7 +19,7 @@ from bert_clustering.clusters.candidates import (
     vote,
 )
 from bert_clustering.clusters.spaces import Views
-from helpers import make_groups
+from helpers import make_groups, watch_kmeans
 
 
 @pytest.mark.parametrize("seed", [9, 2])
@@ -110,15 +110,9 @@ def test_refining_follows_the_directions_that_part_clusters(num_clusters):
 def test_refining_takes_no_turn_that_empties_a_cluster(monkeypatch):
     """Of three clusters of two kinds of documents, k-means leaves two; it is not asked again."""
     embeddings, clusters = np.repeat(np.eye(2), 4, axis=0), np.array([0, 0, 0, 0, 1, 1, 2, 2])
-    turns = []
-
-    def watched(size, **options):
-        turns.append(size)
-        return KMeans(size, **options)
-
-    monkeypatch.setattr(candidates, "KMeans", watched)
+    turns = watch_kmeans(monkeypatch, candidates)
     np.testing.assert_array_equal(refine(embeddings, clusters, num_clusters=3), clusters)
-    assert turns == [3]
+    assert [turn["size"] for turn in turns] == [3]
 
 
 def test_refining_takes_five_turns_at_most(monkeypatch):
@@ -149,23 +143,19 @@ def test_over_clustering_is_eight_cheap_runs_of_each_size(num_documents, sizes, 
     """Twice, thrice and four times K = 3, but three documents per cluster: one from k-means++, the
     others from random documents; centroids are joined by direction.
     """
-    runs, linkages = [], []
-
-    def watched(size, **options):
-        runs.append((size, options["init"], options["n_init"], options["max_iter"]))
-        return KMeans(size, **options)
+    runs, linkages = watch_kmeans(monkeypatch, candidates), []
 
     def joined(num_clusters, **options):
         linkages.append((num_clusters, *options.values()))
         return AgglomerativeClustering(num_clusters, **options)
 
-    monkeypatch.setattr(candidates, "KMeans", watched)
     monkeypatch.setattr(candidates, "AgglomerativeClustering", joined)
     embeddings, _ = make_groups([num_documents], spread=0.5)
     over_cluster(embeddings, 3, seed=0)
     assert linkages[:-1] == [(3, "cosine", "average")] * 24  # the last is the consensus
     inits = ["k-means++", *["random"] * 7]
-    assert runs == [(size, init, 1, 30) for size in sizes for init in inits]
+    told = [(run["size"], run["init"], run["n_init"], run["max_iter"]) for run in runs]
+    assert told == [(size, init, 1, 30) for size in sizes for init in inits]
 
 
 def test_consensus_is_what_most_runs_say():
@@ -253,13 +243,7 @@ def test_where_runs_tie_the_embeddings_decide():
 
 
 def test_k_means_costs_one_short_run_wherever_it_is_one_of_many(monkeypatch):
-    runs = []
-
-    def watched(size, **options):
-        runs.append({"size": size, **options})
-        return KMeans(size, **options)
-
-    monkeypatch.setattr(candidates, "KMeans", watched)
+    runs = watch_kmeans(monkeypatch, candidates)
     embeddings, _ = make_groups([40] * 3, spread=0.3)
     even_clusters(Views(embeddings, np.zeros((120, 0))), 3, seed=7, num_restarts=2)
     begun = [run for run in runs if "init" not in run]

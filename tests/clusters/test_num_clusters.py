@@ -12,7 +12,7 @@ from bert_clustering.clusters.num_clusters import Trees, estimate_num_clusters
 from bert_clustering.clusters.quality import ClusterScore
 from bert_clustering.clusters.spaces import Views
 from bert_clustering.clusters.start import Recipe, Start
-from helpers import make_groups
+from helpers import make_groups, watch_kmeans
 
 
 @pytest.mark.parametrize("sizes", [[60] * 4, [40] * 11, [200, 30, 20, 9, 9, 9], [300, 300]])
@@ -92,13 +92,7 @@ def test_a_tree_is_average_linkage_of_cosine_distances():
 
 
 def test_a_tree_costs_one_short_run_of_k_means(monkeypatch):
-    runs = []
-
-    def watched(size, **options):
-        runs.append({"size": size, **options})
-        return KMeans(size, **options)
-
-    monkeypatch.setattr(num_clusters, "KMeans", watched)
+    runs = watch_kmeans(monkeypatch, num_clusters)
     Trees(make_groups([120], spread=0.3)[0], 2, seed=7)
     assert runs == [{"size": 8, "n_init": 1, "max_iter": 30, "random_state": 7}]
 

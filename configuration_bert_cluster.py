@@ -43,6 +43,9 @@ class BertClusterConfig(PreTrainedConfig):
             folder.
         text_prefix (`str`, *optional*): What the tokenizer that is saved with the model puts before
             every text by itself, because the encoder wants it. `None`: nothing.
+        long_documents (`str`, *optional*, defaults to `"head"`): What `ClusteringTrainer` makes the
+            embedding of a document from that is longer than the tokenizer's limit: `"head"` is what
+            comes before it, `"mean"` all windows of that length.
     """
 
     model_type = "bert_cluster"
@@ -58,6 +61,7 @@ class BertClusterConfig(PreTrainedConfig):
     mlm_head_is_fresh: bool = False
     base_model: str | None = None
     text_prefix: str | None = None
+    long_documents: Literal["head", "mean"] = "head"
     tie_word_embeddings: bool = True
 
     if TYPE_CHECKING:  # what transformers makes of the fields, and checkers cannot see

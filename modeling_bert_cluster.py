@@ -50,6 +50,7 @@ CLUSTER_ARGUMENTS = (
     "alpha",
     "kernel",
     "normalize_embeddings",
+    "long_documents",
 )
 
 

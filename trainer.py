@@ -33,6 +33,7 @@ from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
+from .texts.windows import WholeDocuments
 from .training.arguments import ClusteringTrainingArguments
 from .training.batches import ClusteringCollator, EpochSeededSampler
 from .training.callbacks import RefreshTargets
@@ -241,7 +242,8 @@ class ClusteringTrainer(HubMixin, Trainer):
             return np.zeros((len(self.train_dataset), 0), dtype=np.float32)
         special = set(self.processing_class.all_special_ids)
         prefix = prefix_ids(self.processing_class)
-        documents, folder = self.train_dataset["input_ids"], self.args.output_dir
+        documents = WholeDocuments(self.train_dataset, self.processing_class)
+        folder = self.args.output_dir
         return lexical_view(
             documents, self.args.seed, special=special, prefix=prefix, folder=folder
         )

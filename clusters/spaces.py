@@ -1,10 +1,11 @@
 """The spaces in which texts are seen: embeddings beside words, and what parts clusters."""
 
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, pairwise
+from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,8 +18,16 @@ from sklearn.preprocessing import normalize
 from .rows import batches, draw_sample, empty_rows
 
 
+class TokenIds(Protocol):
+    """Token ids of documents, in a list or wherever slices can be read from."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Iterable[list[int]]: ...
+
+
 def lexical_view(
-    documents: Sequence[list[int]],
+    documents: TokenIds,
     seed: int,
     num_components: int = 100,
     special: Collection[int] = (),
@@ -32,8 +41,7 @@ def lexical_view(
     of words need no language's rules.
 
     Args:
-        documents (`Sequence[list[int]]` of length `num_documents`): Token ids; slices of it are
-            read.
+        documents (`TokenIds` of length `num_documents`): Token ids; slices of it are read.
         seed (`int`): Seed of the SVD.
         num_components (`int`, *optional*, defaults to 100): Dimensions, fewer where the vocabulary
             is smaller.

@@ -261,6 +261,7 @@ def write_card(
         num_documents=sum(sizes or []),
         max_length=tokenizer.model_max_length,
         text_prefix=escape_markdown(config.text_prefix or ""),
+        long_documents=config.long_documents,
         rows=cluster_rows(sizes or [], config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
         scores=score_rows(scores or {}),

@@ -171,7 +171,8 @@ def score_clusters(
         clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
     """
     state, num_clusters = trainer.clustering, trainer.model.config.num_clusters
-    truncated = np.mean(trainer.train_dataset["truncated"])
+    reads_all = trainer.model.config.long_documents == "mean"
+    truncated = 0.0 if reads_all else np.mean(trainer.train_dataset["truncated"])
     metrics: dict[str, Any] = {"truncated_share": float(truncated)}
     if state is not None and state.repeats is not None:
         stability = cluster_stability(clusters, state.repeats.cpu().numpy(), num_clusters)

@@ -223,6 +223,26 @@ def test_labels_that_a_person_gave_stay_with_their_clusters(train, run, train_fi
     } == set(anew.values())
 
 
+def test_a_model_that_reads_long_documents_whole_goes_on_doing_so(train, run, train_file, tmp_path):
+    arguments = ("--max_seq_length", 5, "--save_embeddings", "--num_train_epochs", 1)
+    output = train(*arguments, "--long_documents", "mean")
+    assert strict_json(output / "config.json")["long_documents"] == "mean"
+    assert strict_json(output / "all_results.json")["truncated_share"] == 0
+    train(*arguments[:-1], 2, "--resume_from_checkpoint")  # for another epoch
+    results = strict_json(output / "all_results.json")
+    assert results["epoch"] == 2 and results["truncated_share"] == 0
+    told = ["--model_name_or_path", output, "--do_predict", "--predict_file", train_file]
+    assigned = {}
+    for reading in ("mean", "head"):
+        more = ["--long_documents", "head"] if reading == "head" else []
+        run(*told, *more, "--use_cpu", "--output_dir", tmp_path / reading)
+        rows = read_rows(tmp_path / reading / "results" / "predictions.csv")
+        assigned[reading] = [(row["cluster"], row["probability"]) for row in rows]
+    rows = read_rows(output / "results" / "clusters.csv")
+    assert [(row["cluster"], row["probability"]) for row in rows] == assigned["mean"]
+    assert assigned["mean"] != assigned["head"]
+
+
 def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monkeypatch):
     """Parts of two rows, one of them without any usable text."""
     output = train("--num_train_epochs", 1)

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from datasets import Dataset
 from scipy.stats import median_abs_deviation
 from sklearn.metrics import pairwise_distances_argmin_min
+from sklearn.preprocessing import normalize
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
@@ -19,6 +20,7 @@ from ..clusters.rows import batches, empty_rows
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.tokens import document_lengths
+from ..texts.windows import cut_windows, tells_what_was_cut
 from .arguments import ClusteringTrainingArguments
 from .batches import ClusteringCollator
 
@@ -71,16 +73,39 @@ class Inference:
         self.model, self.args = model, args
         self.accelerator, self.collator = accelerator, collator
 
-    @torch.no_grad()
     def encode(self, dataset: Dataset) -> np.ndarray:
         """Embeddings of a tokenised dataset from a clean pass.
 
         Args:
-            dataset (`Dataset`): With the tokenizer's columns.
+            dataset (`Dataset`): With the tokenizer's columns; those of `texts.tokenize`, where the
+                model sees more than the head of long documents.
 
         Returns:
             `np.ndarray` of shape `(num_documents, hidden_size)`, float32, in the dataset's order.
         """
+        if self.model.config.long_documents == "head" or not tells_what_was_cut(dataset):
+            return self._encode_heads(dataset)
+        windows = cut_windows(dataset, self.collator.tokenizer)
+        return self._join(self._encode_heads(windows), windows, len(dataset))
+
+    def _join(self, embeddings: np.ndarray, windows: Dataset, num_documents: int) -> np.ndarray:
+        """Mean of each document's windows, by their tokens, `(num_documents, hidden_size)`."""
+        joined = empty_rows(num_documents, embeddings.shape[1], self.args.output_dir)
+        joined[:] = 0
+        lengths = np.array(windows["length"], dtype=np.float32)
+        owners = np.array(windows["document"])
+        for part in batches(len(windows)):
+            np.add.at(joined, owners[part], embeddings[part] * lengths[part, None])
+        totals = np.bincount(owners, lengths).astype(np.float32)
+        for part in batches(num_documents):
+            joined[part] /= totals[part, None]
+            if self.model.config.normalize_embeddings:
+                joined[part] = normalize(joined[part])
+        return joined
+
+    @torch.no_grad()
+    def _encode_heads(self, dataset: Dataset) -> np.ndarray:
+        """Embeddings of the tokens that a dataset holds."""
         order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
         loader = self._batches(dataset.select(order))
         embeddings = empty_rows(len(dataset), self.model.config.hidden_size, self.args.output_dir)

@@ -62,6 +62,13 @@ class ModelArguments:
         default=None,
         metadata={"help": "Scale embeddings to unit length. Unset: as the model does, else true."},
     )
+    long_documents: str | None = field(
+        default=None,
+        metadata={
+            "help": "Embed documents longer than --max_seq_length by their `head`, or by the "
+            "`mean` over windows of that length. Unset: as the model does, else `head`."
+        },
+    )
 
     def __post_init__(self) -> None:
         self.num_clusters = _parse("num_clusters", self.num_clusters, int, "a whole number")
@@ -83,7 +90,7 @@ class ModelArguments:
 
         `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer.
         """
-        names = ("num_clusters", "alpha", "kernel", "normalize_embeddings")
+        names = ("num_clusters", "alpha", "kernel", "normalize_embeddings", "long_documents")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         if given.get("num_clusters") == "auto":
             del given["num_clusters"]

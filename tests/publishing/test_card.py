@@ -140,6 +140,14 @@ def test_a_card_can_be_made_before_training(untrained):
     assert "was fine-tuned" not in card.text and "How it was trained" not in card.text
 
 
+@pytest.mark.parametrize("reading", ["head", "mean"])
+def test_the_card_says_what_the_model_reads_of_long_texts(trainer, monkeypatch, reading):
+    limit = trainer.processing_class.model_max_length
+    monkeypatch.setattr(trainer.model.config, "long_documents", reading)
+    said = f"the code below reads their first {limit} tokens" in card_of(trainer).text
+    assert said == (reading == "mean")
+
+
 def test_a_model_can_be_pushed_before_training(untrained, monkeypatch, tmp_path):
     uploads = []
     monkeypatch.setattr(HfApi, "upload_folder", lambda self, **kwargs: uploads.append(kwargs))

@@ -77,3 +77,28 @@ def test_what_a_trainer_does_not_know_yet_is_asked_for(make_trainer):
         trainer.refresh()
     with pytest.raises(InputError, match="how far .* lie from the centroids. Call train()"):
         trainer.inference.outlier_scores(np.zeros((1, 40), dtype=np.float32))
+
+
+@pytest.mark.parametrize("unit", [True, False])
+def test_a_long_document_is_the_mean_of_its_windows_by_their_tokens(
+    make_trainer, corpus, tokenizer, unit
+):
+    texts = ["apple pear " * 11 + "moon", *corpus[0]]  # 23 words, in windows of 14
+    trainer = make_trainer(texts=texts)
+    trainer.model.config.normalize_embeddings = unit
+    heads = trainer.inference.encode(trainer.train_dataset)
+    trainer.model.config.long_documents = "mean"
+    means = trainer.inference.encode(trainer.train_dataset)
+    np.testing.assert_allclose(means[1:], heads[1:], atol=1e-6)
+    windows = [" ".join(texts[0].split()[part]) for part in (slice(14), slice(14, 23))]
+    with torch.no_grad():
+        first, second = (
+            trainer.model(**tokenizer(text, return_tensors="pt")).embeddings[0].numpy()
+            for text in windows
+        )
+    np.testing.assert_allclose(heads[0], first, atol=1e-6)
+    known = (16 * first + 11 * second) / 27
+    known = known / np.linalg.norm(known) if unit else known
+    np.testing.assert_allclose(means[0], known, atol=1e-6)
+    only_tokens = trainer.train_dataset.remove_columns("text")
+    np.testing.assert_allclose(trainer.inference.encode(only_tokens)[0], first, atol=1e-6)

@@ -313,3 +313,14 @@ def test_facts_for_the_card(make_trainer):
     assert trainer.card_facts() == facts | {"kept": True}
     state.repeats = torch.zeros(2, 91, dtype=torch.int64)
     assert trainer.card_facts() == facts
+
+
+def test_the_start_sees_the_words_of_whole_documents(make_trainer, corpus):
+    head = "apple pear " * 8
+    texts = [head + "moon orbit " * 3, head + "plum fig " * 3, *corpus[0]]
+    trainer = make_trainer(texts=texts)
+    same, other = trainer.views().lexical[:2]
+    assert same @ other < 0.999
+    trainer.train_dataset = trainer.train_dataset.remove_columns("text")  # the heads are alike
+    same, other = trainer.views().lexical[:2]
+    assert same @ other > 0.999

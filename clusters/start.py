@@ -146,25 +146,30 @@ def describe_choice(scores: Mapping[str, float], sizes: Mapping[str, Sequence[in
         sizes (`Mapping[str, Sequence[int]]`): Documents in each of their clusters.
 
     Example:
-        >>> print(describe_choice({"even": 0.10, "any": 0.13}, {"even": [50, 50], "any": [90, 10]}))
-        Clusters of any size were taken: the smallest holds 10.0% of the texts, the largest 90.0%. \
-Of like size, they would hold 50.0% to 50.0%. This was a close call (separation 0.130 against \
-0.100; any size is taken from 0.120 on). Take the others with `--init even`.
+        >>> print(describe_choice({"even": 0.10, "any": 0.13}, {"even": [60, 40], "any": [90, 10]}))
+        Clusters of any size were taken: one cluster alone holds 90.0% of the texts, the smallest \
+10.0%. Of like size, one cluster alone would hold 60.0% of the texts, the smallest 40.0%. This was \
+a close call (separation 0.130 against 0.100; any size is taken from 0.120 on). Take the others \
+with --init even.
     """
     if sorted(sizes[EVEN]) == sorted(sizes[ANY]):
         return "Clusters of like size and of any size came out the same."
     taken = choose(scores)
     other = EVEN if taken == ANY else ANY
-    shares = {kind: (min(held) / sum(held), max(held) / sum(held)) for kind, held in sizes.items()}
-    is_close = abs(scores[ANY] - scores[EVEN] - MARGIN) <= MARGIN
+    is_close = abs(scores[ANY] - scores[EVEN]) <= 2 * MARGIN
     return (
-        f"Clusters of {IN_WORDS[taken]} were taken: the smallest holds {shares[taken][0]:.1%} of "
-        f"the texts, the largest {shares[taken][1]:.1%}. Of {IN_WORDS[other]}, they would hold "
-        f"{shares[other][0]:.1%} to {shares[other][1]:.1%}. This was a "
+        f"Clusters of {IN_WORDS[taken]} were taken: {_describe_sizes(sizes[taken], 'holds')}. "
+        f"Of {IN_WORDS[other]}, {_describe_sizes(sizes[other], 'would hold')}. This was a "
         f"{'close' if is_close else 'clear'} call (separation {scores[taken]:.3f} against "
         f"{scores[other]:.3f}; any size is taken from {scores[EVEN] + MARGIN:.3f} on). "
-        f"Take the others with `--init {other}`."
+        f"Take the others with --init {other}."
     )
+
+
+def _describe_sizes(sizes: Sequence[int], hold: str) -> str:
+    least, most = min(sizes) / sum(sizes), max(sizes) / sum(sizes)
+    largest = "one cluster alone" if most > 0.5 else "the largest"
+    return f"{largest} {hold} {most:.1%} of the texts, the smallest {least:.1%}"
 
 
 def repeat_start(

@@ -52,20 +52,16 @@ def initialize(
     sample = draw_sample(num_documents, args.seed)
     score = ClusterScore(sample, views.take(sample).fused)
     scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views)
+    num_clusters = model.config.num_clusters
     fused = None
     if args.lexical_teacher or num_documents > MAX_STARTING:
         fused = fuse(embeddings, views.lexical, 1.0, args.output_dir)
 
-    clusters, repeats, found = np.zeros((2, num_documents), dtype=np.int64), None, None
-    if args.is_main_process:
-        num_clusters, progress = model.config.num_clusters, args.shows_progress
-        if args.kmeans_baseline or args.init == "kmeans":
-            clusters[:] = kmeans(embeddings, num_clusters, args.seed, progress=progress)
-        if not keeps_clusters and args.init != "kmeans":
-            found, clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
-    baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
+    baseline, start, found, repeats = _cluster(
+        num_clusters, args, views, fused, score, keeps_clusters
+    )
     if not keeps_clusters:
-        means = cluster_means(embeddings, start.numpy(), model.config.num_clusters)
+        means = cluster_means(embeddings, start.numpy(), num_clusters)
         model.cluster_head.centroids.data.copy_(torch.from_numpy(means))
     agreed = None
     if model.config.alpha is None:
@@ -75,7 +71,6 @@ def initialize(
 
     q = inference.assign(embeddings)
     untrained = q.argmax(dim=1)
-    num_clusters = model.config.num_clusters
     start = untrained if keeps_clusters else start
     state = ClusteringState(
         start_clusters=start,
@@ -94,6 +89,28 @@ def initialize(
         state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
         state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
     return state, q
+
+
+def _cluster(
+    num_clusters: int,
+    args: ClusteringTrainingArguments,
+    views: Views,
+    fused: np.ndarray | None,
+    score: ClusterScore,
+    keeps_clusters: bool,
+) -> tuple[torch.Tensor, torch.Tensor, Start | None, np.ndarray | None]:
+    """Clusters of k-means and of the start, both `(num_documents,)` and 0 where nobody asks for
+    them; on the main process also the start itself and its repeats, where there are any.
+    """
+    clusters, found, repeats = np.zeros((2, len(views.embeddings)), dtype=np.int64), None, None
+    if args.is_main_process:
+        if args.kmeans_baseline or args.init == "kmeans":
+            progress = args.shows_progress
+            clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
+        if not keeps_clusters and args.init != "kmeans":
+            found, clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
+    baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
+    return baseline, start, found, repeats
 
 
 def fit_alpha(

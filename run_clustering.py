@@ -67,13 +67,19 @@ UNWRITTEN = ("inline_container", "iostream error")  # torch.save's words for wha
 Arguments = tuple[ModelArguments, DataArguments, ClusteringTrainingArguments]
 
 
-def parse_arguments() -> Arguments:
+def parse_arguments(args: list[str] | None = None) -> Arguments:
+    """The arguments of the command, its own where none are given; alone, they may be a JSON file.
+
+    Raises:
+        InputError: They don't go together.
+    """
+    args = sys.argv[1:] if args is None else args
     kinds = (ModelArguments, DataArguments, ClusteringTrainingArguments)
     parser = HfArgumentParser(kinds)  # type: ignore[arg-type]  # its `DataClassType` is no type
-    if len(sys.argv) == 2 and sys.argv[1].endswith(".json"):
-        model_args, data_args, training_args = parser.parse_json_file(json_file=sys.argv[1])
+    if len(args) == 1 and args[0].endswith(".json"):
+        model_args, data_args, training_args = parser.parse_json_file(json_file=args[0])
     else:
-        model_args, data_args, training_args = parser.parse_args_into_dataclasses()
+        model_args, data_args, training_args = parser.parse_args_into_dataclasses(args)
     if not training_args.output_dir:  # of a report
         training_args.output_dir = model_args.model_name_or_path
     if model_args.num_clusters == "auto":

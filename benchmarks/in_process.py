@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import torch
-from transformers import HfArgumentParser
 
 from benchmarks.quality import command_for
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.run_clustering import load_tokenizer, make_trainer, read_documents, set_up
+from bert_clustering.run_clustering import (
+    load_tokenizer,
+    make_trainer,
+    parse_arguments,
+    read_documents,
+    set_up,
+)
 from bert_clustering.texts.documents import Documents
 from bert_clustering.trainer import ClusteringTrainer
-from bert_clustering.training.arguments import ClusteringTrainingArguments
-from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 
 
 def trainer_for(
@@ -32,11 +35,10 @@ def trainer_for(
         output_dir (`str` or `Path`): Where the trainer may write.
         options (`list[str]`): More arguments of the command.
     """
-    parser = HfArgumentParser((ModelArguments, DataArguments, ClusteringTrainingArguments))
     command = command_for(
         encoder, corpus, seed, label_column, str(output_dir), [*options, "--report_to", "none"]
     )
-    model_args, data_args, training_args = arguments = parser.parse_args_into_dataclasses(command)
+    model_args, data_args, training_args = arguments = parse_arguments(command)
     documents, tokenizer = read_documents(*arguments), load_tokenizer(*arguments)
     set_up(training_args)
     model = BertForClustering.from_pretrained(

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import ablation, masked_lm, outliers, peer_methods, peers, quality, trust
+from benchmarks import ablation, masked_lm, outliers, peer_methods, peers, quality, starts, trust
 from benchmarks.in_process import trainer_for
 
 
@@ -216,6 +216,16 @@ def test_in_process_training_records_what_the_benchmarks_need(
     assert len(table) == 4 and table[-1].startswith(
         "| s | l | 2 | " + " / ".join(map(str, refreshes[2]["sizes"]))
     )
+
+
+def test_the_number_of_clusters_is_looked_for_where_none_is_named(corpus, headless_dir, tmp_path):
+    texts, classes = corpus
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "label"], *zip(texts, classes, strict=True)])
+    options = ["--use_cpu", "--max_clusters", "5", "--min_clusters", "3"]
+    found = starts.run(headless_dir, f"{tmp_path / 'a.csv'}:auto", 1, "label", options)
+    assert sorted([found["num_clusters"], *found["next_best"]]) == [3, 4, 5]
+    assert starts.number_of(found).endswith(f" for {len(set(classes))}")
 
 
 def test_foreign_texts_are_told_from_those_of_the_home_corpus(corpus, headless_dir, tmp_path):

@@ -112,7 +112,7 @@ def test_classes_make_a_section_be_there_scores_or_not():
 
 
 def test_a_choice_of_the_start_is_told_where_there_was_one():
-    sentence = "Take the others with `--init even`."
+    sentence = "Take the others with --init even."
     metrics = {
         "start_separation": {"even": 0.1, "any": 0.3},
         "start_sizes": {"even": [5, 5], "any": [9, 1]},

@@ -55,22 +55,11 @@ def lexical_view(
         `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known
         token is a row of zeros; where documents share no tokens at all there are no columns.
     """
-
-    def terms(ids: list[int]) -> list[tuple[int, ...]]:
-        ids = [token for token in ids if token not in special]
-        if ids[: len(prefix)] == [*prefix]:
-            ids = ids[len(prefix) :]
-        return [*zip(ids), *pairwise(ids)]
-
     is_seen = np.isin(np.arange(len(documents)), draw_sample(len(documents), seed, max_seen))
     seen = (
         ids for part in batches(len(documents)) for ids in compress(documents[part], is_seen[part])
     )
-    vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5)
-    try:
-        weights = vectorizer.fit_transform(seen)
-    except ValueError:  # scikit-learn's word for: no term is left
-        weights = csr_matrix((len(documents), 0))
+    vectorizer, weights = _weigh_terms(seen, special, prefix)
     num_components = max(0, min(num_components, *(size - 1 for size in weights.shape)))
     view = empty_rows(len(documents), num_components, folder)
     if not num_components:
@@ -83,6 +72,26 @@ def lexical_view(
     for part in batches(len(documents)):
         view[part] = normalize(analysis.transform(vectorizer.transform(documents[part])))
     return view
+
+
+def _weigh_terms(
+    documents: Iterable[list[int]], special: Collection[int], prefix: Sequence[int]
+) -> tuple[TfidfVectorizer, csr_matrix]:
+    """TF-IDF of tokens and pairs, fitted to documents, and their weights; these are empty where
+    the documents share no tokens.
+    """
+
+    def terms(ids: list[int]) -> list[tuple[int, ...]]:
+        ids = [token for token in ids if token not in special]
+        if ids[: len(prefix)] == [*prefix]:
+            ids = ids[len(prefix) :]
+        return [*zip(ids), *pairwise(ids)]
+
+    vectorizer = TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_df=0.5)
+    try:
+        return vectorizer, vectorizer.fit_transform(documents)
+    except ValueError:  # scikit-learn's word for: no term is left
+        return vectorizer, csr_matrix((0, 0))
 
 
 def fuse(

@@ -244,3 +244,12 @@ def test_embeddings_that_rounding_alone_parts_stay_as_they_are():
     same = np.full((5, 4), 0.5, dtype=np.float32)
     same[0, 0] = np.nextafter(np.float32(0.5), np.float32(1))
     np.testing.assert_allclose(fuse(same, np.zeros((5, 0), dtype=np.float32)), same, rtol=1e-5)
+
+
+def test_the_words_of_a_prefix_are_left_out():
+    """Also where a document has them further on, they count there."""
+    documents = [[1, 2], [1, 3], [2, 3, 4], [4, 7, 8], [7, 8, 1]]
+    led = [[7, 8, *ids] for ids in documents[:3]] + documents[3:4] + [[7, 8, *documents[4]]]
+    plain = lexical_view(documents, seed=0)
+    np.testing.assert_array_equal(lexical_view(led, seed=0, prefix=[7, 8]), plain)
+    assert lexical_view(led, seed=0).shape != plain.shape

@@ -10,6 +10,7 @@ from .spaces import cluster_means, membership
 
 
 PER_CLUSTER = 0.2  # share of a separation's weight that clusters have, whatever their sizes
+MODULARITY_WEIGHT = 0.2  # alone, modularity favours few large clusters, the silhouette many small
 
 
 def silhouettes(embeddings: np.ndarray, clusters: np.ndarray) -> np.ndarray:
@@ -69,11 +70,11 @@ def separation(
 
 
 class ClusterScore:
-    """How well clusters hold together, without gold classes: modularity plus silhouette.
+    """How well clusters hold together, without gold classes: silhouette plus modularity / 5.
 
-    Modularity (Newman 2006) of the clusters on the graph of nearest neighbours sees whether
-    neighbours stay together, the cosine silhouette (Rousseeuw 1987) whether clusters lie apart;
-    each alone favours clusters of its own kind.
+    The cosine silhouette (Rousseeuw 1987) sees whether clusters lie apart, the modularity (Newman
+    2006) of the clusters on the graph of nearest neighbours whether neighbours stay together; each
+    alone favours clusters of its own kind.
 
     Args:
         sample (`np.ndarray` of shape `(sample_size,)`): Which documents it looks at.
@@ -93,13 +94,13 @@ class ClusterScore:
         return graph + graph.T
 
     def __call__(self, clusters: np.ndarray) -> float:
-        """Score of an assignment `(num_documents,)`, from -2 to 2, the higher the better.
+        """Score of an assignment `(num_documents,)`, from -1.2 to 1.2, the higher the better.
 
         It is -2 where the sampled documents are all in one cluster, or each in one of its own.
         """
         if not 1 < len(np.unique(clusters[self.sample])) < len(self.sample):
             return -2.0
-        return self.modularity(clusters) + self.silhouette(clusters)
+        return self.silhouette(clusters) + MODULARITY_WEIGHT * self.modularity(clusters)
 
     def silhouette(self, clusters: np.ndarray) -> float:
         """Mean cosine silhouette (Rousseeuw 1987), as `silhouette_score` gives it."""

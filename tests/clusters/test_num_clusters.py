@@ -161,7 +161,7 @@ def test_what_lies_about_the_first_or_last_of_the_grid_is_within_the_bounds(trie
     assert found[: len(then)] == then and max(found) <= bounds[1]
 
 
-def test_a_number_is_judged_by_modularity_plus_silhouette_of_its_start(tried):
+def test_a_number_is_judged_by_the_score_of_its_start_less_its_price(tried):
     embeddings, _ = make_groups([60], spread=0.5)
     views = Views(embeddings, np.zeros((60, 0), dtype=np.float32))
     scores = estimate_num_clusters(views, 0, min_clusters=6, max_clusters=7).scores

@@ -79,8 +79,8 @@ def estimate_num_clusters(
 
     The score is silhouette plus modularity / 5 (`ClusterScore`), less `price` times the logarithm
     of K: where near duplicates make it rise slowly with K, without end, the few clusters that say
-    nearly as much are preferred. A grid of K, each a fifth larger than the last, is tried first, then more
-    carefully what lies about the best of it.
+    nearly as much are preferred. A grid of K, each a fifth larger than the last, is tried first,
+    then more carefully what lies about the best of it.
 
     Args:
         views (`Views`): The documents.

@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
 import logging
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,10 @@ from bert_clustering.reports import (
 from bert_clustering.texts import (
     Documents,
     check_enough_documents,
+    check_vectors,
     make_documents,
     read_columns,
+    read_vectors,
     spool_documents,
     tokenize,
 )
@@ -58,6 +61,7 @@ from bert_clustering.training.checkpoints import (
 from bert_clustering.training.loading import load_model, load_tokenizer
 from bert_clustering.training.merging import check_merge, merge_clusters
 from bert_clustering.training.run_arguments import DataArguments, ModelArguments
+from bert_clustering.training.teacher import check_teacher
 
 
 logger = logging.getLogger("bert_clustering.run_clustering")
@@ -107,6 +111,7 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
             "There is nothing to do. Pass --do_train, --do_eval, --do_predict or --do_report."
         )
     check_merge(args)
+    check_teacher(args, data_args.teacher_embeddings)
     if args.do_train or args.do_eval:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
             raise InputError("Pass the texts, either by --train_file or by --dataset_name.")
@@ -126,8 +131,9 @@ def read_documents(
         return None
     source = data_args.source
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
+    wanted = (*names, data_args.teacher_embeddings)
     if data_args.train_file is not None:
-        columns = read_columns(source, names)
+        columns = read_columns(source, wanted)
     else:
         try:
             dataset = load_dataset(
@@ -139,8 +145,14 @@ def read_documents(
             )
         except ValueError as error:  # there is no such configuration or split
             raise InputError(f"{source}: {error}") from error
-        columns = {name: dataset[name][:] if name in names else [] for name in dataset.column_names}
+        columns = dict.fromkeys(dataset.column_names, []) | {
+            name: dataset[name][:] for name in dataset.column_names if name in wanted
+        }
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
+    if data_args.teacher_embeddings:
+        vectors = read_vectors(data_args.teacher_embeddings, columns, source)
+        check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
+        documents = replace(documents, vectors=vectors)
     if data_args.max_train_samples is not None:
         documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
@@ -179,7 +191,11 @@ def make_trainer(
         broadcast_object_list(tokenised)
     try:
         return ClusteringTrainer(
-            model, training_args, train_dataset=tokenised[0], processing_class=tokenizer
+            model,
+            training_args,
+            train_dataset=tokenised[0],
+            processing_class=tokenizer,
+            teacher_embeddings=documents.usable_vectors if documents else None,
         )
     except HTTPError as error:
         raise SystemExit(

@@ -33,6 +33,7 @@ from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
+from .texts.vectors import check_vectors
 from .texts.windows import WholeDocuments
 from .training.arguments import ClusteringTrainingArguments
 from .training.batches import ClusteringCollator, EpochSeededSampler
@@ -49,6 +50,7 @@ from .training.refresh import (
     strayed_share,
 )
 from .training.state import ClusteringState
+from .training.teacher import ask_teacher
 from .training.warmup import warm_up_mlm_head
 
 
@@ -68,11 +70,14 @@ class ClusteringTrainer(HubMixin, Trainer):
 
     Datasets are lists of texts, or have a column `text`, or are tokenised (`texts.tokenize`); rows
     are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
-    those of [`~transformers.Trainer`], in its order.
+    those of [`~transformers.Trainer`], in its order. `teacher_embeddings`, an array of shape
+    `(num_documents, teacher_size)`, says of the training documents what an encoder says that knows
+    more; the finished model does without it.
 
     Raises:
         InputError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
-            tokens, or one process was given several GPUs.
+            tokens, the teacher's embeddings are not those of the documents, or one process was
+            given several GPUs.
     """
 
     args: ClusteringTrainingArguments
@@ -89,6 +94,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         train_dataset: Dataset | list[str] | None = None,
         eval_dataset: Dataset | list[str] | dict[str, Dataset | list[str]] | None = None,
         processing_class: Any = None,
+        *,
+        teacher_embeddings: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
         if processing_class is None:
@@ -115,6 +122,10 @@ class ClusteringTrainer(HubMixin, Trainer):
             processing_class,
             **kwargs,
         )
+        self.teacher_embeddings = teacher_embeddings
+        if teacher_embeddings is not None:
+            every = np.ones(len(self.train_dataset), dtype=bool)
+            check_vectors(teacher_embeddings, every, "teacher_embeddings")
         use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # so the Trainer counts an update's masked tokens
         self.clustering: ClusteringState | None = None  # once the clusters have started
@@ -170,18 +181,30 @@ class ClusteringTrainer(HubMixin, Trainer):
             sample = draw_sample(len(self.train_dataset), seed=0, size=NUM_READ)
             texts = read_texts(self.train_dataset.select(sample), self.processing_class)
             warn_of_unknown_language(texts, self.processing_class)
-        self.clustering, q = initialize(self.model, self.args, self.inference, self.views())
-        set_targets(self.clustering, q, self.clustering.start_clusters, self.args)
+        self.clustering = initialize(self.model, self.args, self.inference, self.views())
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
         self._name_clusters()
 
     def views(self) -> Views:
-        """The training documents as the start sees them: their embeddings, and their words."""
-        return Views(self._encode_training_set(), self._lexical_view())
+        """The training documents as the start sees them: their embeddings, their words, and what
+        the teacher says of them.
+        """
+        teacher = self.teacher_embeddings
+        if teacher is None and self.args.teacher_model_name_or_path:
+            texts = read_texts(self.train_dataset, self.processing_class)
+            teacher = ask_teacher(texts, self.args)
+        return Views(self._encode_training_set(), self._lexical_view(), teacher)
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether the target comes from what the model itself does not see."""
+        args = self.args
+        has_teacher = self.teacher_embeddings is not None or args.teacher_model_name_or_path
+        return args.lexical_teacher or bool(has_teacher)
 
     def refresh(self) -> float:
-        """Assign the whole training set anew, make the target from it, log both, and return the
-        share that moved.
+        """Assign the whole training set anew, make the target from it unless a teacher has made
+        it, log both, and return the share that moved.
         """
         state, embeddings = self._started_clustering, self._encode_training_set()
         before, q = state.clusters, self.inference.assign(embeddings)
@@ -190,7 +213,9 @@ class ClusteringTrainer(HubMixin, Trainer):
             q = self.inference.assign(embeddings)
         mean_probability = q.max(dim=1).values.mean().item()
         strayed = strayed_share(state, q.argmax(dim=1))
-        set_targets(state, q, q.argmax(dim=1), self.args)
+        state.clusters = q.argmax(dim=1)
+        if not self.is_taught:
+            set_targets(state, q, self.args)
         score = state.guard.judge(self.model, state.clusters, self.state.global_step, strayed)
         line = describe_refresh(before, state.clusters, state.num_clusters)
         self.log(line | {"mean_probability": mean_probability, "cluster_score": score})
@@ -395,7 +420,10 @@ class ClusteringTrainer(HubMixin, Trainer):
             return {}
         sizes = torch.bincount(state.clusters, minlength=state.num_clusters).tolist()
         kept = self.args.init is None and state.repeats is None
-        return {"sizes": sizes, "keywords": self.keywords, "kept": kept}
+        facts: dict[str, Any] = {"sizes": sizes, "keywords": self.keywords, "kept": kept}
+        if self.teacher_embeddings is not None:
+            facts["teacher"] = f"embeddings of {self.teacher_embeddings.shape[1]} dimensions"
+        return facts
 
     def _load_clustering(self, checkpoint: str) -> None:
         """Take the clusters of a checkpoint, whose number and names may be others than ours."""

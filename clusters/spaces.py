@@ -18,6 +18,9 @@ from sklearn.preprocessing import normalize
 from .rows import batches, draw_sample, empty_rows
 
 
+OWN_WEIGHT = 0.5  # length of the encoder's own embeddings beside a teacher's
+
+
 class TokenIds(Protocol):
     """Token ids of documents, in a list or wherever slices can be read from."""
 
@@ -99,9 +102,10 @@ def fuse(
     lexical: np.ndarray,
     lexical_weight: float = 0.5,
     folder: str | None = None,
+    teacher: np.ndarray | None = None,
 ) -> np.ndarray:
     """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size +
-    num_components)`.
+    teacher_size + num_components)`.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of
@@ -112,12 +116,19 @@ def fuse(
             embedding's 1. For distances half the length does best; discriminants, which weigh for
             themselves, take more.
         folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
+        teacher (`np.ndarray` of shape `(num_documents, teacher_size)`, *optional*): A teacher's
+            embeddings, of any length; they have length 1 too, and the others half of theirs beside
+            them.
     """
-    fused = empty_rows(len(embeddings), embeddings.shape[1] + lexical.shape[1], folder)
-    shared = shared_direction(embeddings)
+    dense = [(embeddings, 1.0)] if teacher is None else [(embeddings, OWN_WEIGHT), (teacher, 1.0)]
+    centred = [(view, shared_direction(view), weight) for view, weight in dense]
+    width = sum(view.shape[1] for view, _ in dense) + lexical.shape[1]
+    fused = empty_rows(len(embeddings), width, folder)
     for part in batches(len(embeddings)):
-        apart = normalize(normalize(embeddings[part]) - shared)
-        fused[part] = normalize(np.hstack([apart, lexical_weight * lexical[part]]))
+        parts = [
+            weight * normalize(normalize(view[part]) - shared) for view, shared, weight in centred
+        ]
+        fused[part] = normalize(np.hstack([*parts, lexical_weight * lexical[part]]))
     return fused
 
 
@@ -145,26 +156,29 @@ def shared_direction(embeddings: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Views:
-    """Documents seen in two ways.
+    """Documents seen in two ways, or three.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
         lexical (`np.ndarray` of shape `(num_documents, num_components)`): What their words say
             (`lexical_view`).
+        teacher (`np.ndarray` of shape `(num_documents, teacher_size)`, *optional*): What an encoder
+            says that knows more.
     """
 
     embeddings: np.ndarray
     lexical: np.ndarray
+    teacher: np.ndarray | None = None
 
     @cached_property
     def fused(self) -> np.ndarray:
-        """Both beside each other as distances want it (`fuse`)."""
-        return fuse(self.embeddings, self.lexical)
+        """All beside each other as distances want it (`fuse`)."""
+        return fuse(self.embeddings, self.lexical, teacher=self.teacher)
 
     @cached_property
     def for_discriminants(self) -> np.ndarray:
-        """Both beside each other as discriminants want it: words weigh as much as embeddings."""
-        return fuse(self.embeddings, self.lexical, 1.0)
+        """All beside each other as discriminants want it: words weigh as much as embeddings."""
+        return fuse(self.embeddings, self.lexical, 1.0, teacher=self.teacher)
 
     @cached_property
     def smoothed(self) -> np.ndarray:
@@ -173,7 +187,8 @@ class Views:
 
     def take(self, rows: np.ndarray) -> "Views":
         """The views of some of the documents."""
-        return Views(self.embeddings[rows], self.lexical[rows])
+        teacher = None if self.teacher is None else self.teacher[rows]
+        return Views(self.embeddings[rows], self.lexical[rows], teacher)
 
 
 def smooth(embeddings: np.ndarray, num_neighbors: int = 10) -> np.ndarray:

@@ -100,7 +100,11 @@ def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def training_facts(
-    args: Any, config: BertClusterConfig, state: TrainerState, kept: bool
+    args: Any,
+    config: BertClusterConfig,
+    state: TrainerState,
+    kept: bool,
+    teacher: str | None = None,
 ) -> dict[str, str]:
     """How a model was trained, as a reader would want it to repeat the training.
 
@@ -109,6 +113,7 @@ def training_facts(
         config (`BertClusterConfig`): Of the model.
         state (`TrainerState`): Of the training, with its log.
         kept (`bool`): Whether the clusters started as those that the model came with.
+        teacher (`str`, *optional*): What taught it, where that is no encoder that `args` name.
     """
     if kept:
         origin = "kept from the model"
@@ -116,7 +121,10 @@ def training_facts(
         origin = f"found between {args.min_clusters} and {args.max_clusters}"
     else:
         origin = "given"
+    if args.teacher_model_name_or_path:
+        teacher = hub_id(args.teacher_model_name_or_path) or "an encoder that is not on the Hub"
     target = "lexical teacher" if args.lexical_teacher else "own assignment"
+    target = f"taught by {teacher}" if teacher else target
     documents = f"{args.train_batch_size} x {args.gradient_accumulation_steps}"
     is_gpu = args.device.type == "cuda"
     facts = {

@@ -111,13 +111,15 @@ class HubMixin(Trainer):
 
             - `dataset` (`str`): Where the texts are from. The card names it if it is a Hub id.
             - `kept` (`bool`): Whether the clusters started as those that the model came with.
+            - `teacher` (`str`): What taught it, where that is no encoder that the arguments name.
         """
         return {}
 
     def training_facts(self) -> dict[str, str]:
         """How the model was trained (`card.training_facts`)."""
-        kept = bool(self.card_facts().get("kept"))
-        return training_facts(self.args, self.model.config, self.state, kept)
+        facts = self.card_facts()
+        kept, teacher = bool(facts.get("kept")), facts.get("teacher")
+        return training_facts(self.args, self.model.config, self.state, kept, teacher)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, with what other libraries need to load it.
@@ -150,7 +152,8 @@ class HubMixin(Trainer):
         facts = self.card_facts() | self.card
         if "sizes" in facts and "training" not in facts:
             facts["training"] = self.training_facts()
-        facts.pop("kept", None)  # which is told there
+        for told_there in ("kept", "teacher"):
+            facts.pop(told_there, None)
         source = facts.pop("dataset", None)
         model_id = self.hub_model_id or Path(self.args.output_dir).absolute().name
         data = card_data(

@@ -95,6 +95,7 @@ def build_trainer(
     num_clusters: int = 3,
     fixed_masks: bool = False,
     eval_dataset: Any = None,
+    teacher_embeddings: np.ndarray | None = None,
     **arguments: Any,
 ) -> ClusteringTrainer:
     """A trainer on the CPU that saves nothing; with `fixed_masks`, one in whose steps nothing is
@@ -109,7 +110,7 @@ def build_trainer(
         "stop_tolerance": 0,
     } | arguments
     args = ClusteringTrainingArguments(**arguments)
-    kwargs = {"eval_dataset": eval_dataset}
+    kwargs = {"eval_dataset": eval_dataset, "teacher_embeddings": teacher_embeddings}
     if fixed_masks:
         kwargs["data_collator"] = FixedMasks(tokenizer, args.mlm_probability)
         for module in model.modules():

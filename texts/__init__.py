@@ -15,6 +15,7 @@ from .tokens import (
     read_texts,
     tokenize,
 )
+from .vectors import check_vectors, read_vectors
 
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "are_named",
     "check_enough_documents",
     "check_mask_token",
+    "check_vectors",
     "cluster_keywords",
     "document_lengths",
     "limit_length",
@@ -36,6 +38,7 @@ __all__ = [
     "read_batches",
     "read_columns",
     "read_texts",
+    "read_vectors",
     "spool_documents",
     "stream_documents",
     "text_prefix",

@@ -34,12 +34,14 @@ class Documents:
         texts (`list`): What the text column holds.
         usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
         classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
+        vectors (`np.ndarray` of shape `(num_rows, teacher_size)`, *optional*): What a teacher says.
     """
 
     ids: list
     texts: list
     usable: np.ndarray
     classes: np.ndarray | None = None
+    vectors: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,6 +58,10 @@ class Documents:
     def usable_classes(self) -> np.ndarray | None:
         return None if self.classes is None else self.classes[self.usable]
 
+    @cached_property
+    def usable_vectors(self) -> np.ndarray | None:
+        return None if self.vectors is None else self.vectors[self.usable]
+
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
         than `size`.
@@ -63,10 +69,11 @@ class Documents:
         if size >= len(self):
             return self
         rows = draw_sample(len(self), seed, size)
-        classes = None if self.classes is None else self.classes[rows]
-        return Documents(
-            [self.ids[i] for i in rows], [self.texts[i] for i in rows], self.usable[rows], classes
+        classes, vectors = (
+            None if known is None else known[rows] for known in (self.classes, self.vectors)
         )
+        ids, texts = ([column[row] for row in rows] for column in (self.ids, self.texts))
+        return Documents(ids, texts, self.usable[rows], classes, vectors)
 
 
 def make_documents(

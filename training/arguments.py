@@ -103,6 +103,14 @@ class ClusteringTrainingArguments(TrainingArguments):
             "own q."
         },
     )
+    teacher_model_name_or_path: str | None = field(
+        default=None,
+        metadata={
+            "help": "Hub id or folder of an encoder that knows more, which sentence-transformers "
+            "loads. It embeds the documents once; the start and the target p see its embeddings "
+            "too, and the finished model does without it."
+        },
+    )
     size_prior: str = field(
         default="start",
         metadata={

@@ -21,6 +21,7 @@ from ..texts.names import are_named
 from .arguments import ClusteringTrainingArguments
 from .guard import Guard
 from .inference import Inference
+from .refresh import set_targets
 from .state import ClusteringState
 
 
@@ -32,7 +33,7 @@ MAX_CALIBRATING = 50_000  # documents alpha is fitted to
 
 def initialize(
     model: BertForClustering, args: ClusteringTrainingArguments, inference: Inference, views: Views
-) -> tuple[ClusteringState, torch.Tensor]:
+) -> ClusteringState:
     """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
     The main process does what is random or takes rounding further; the others take its results.
@@ -44,19 +45,16 @@ def initialize(
         views (`Views`): The training documents.
 
     Returns:
-        The state of the clustering, without targets, and the soft assignments q of the documents,
-        `(num_documents, num_clusters)`.
+        `ClusteringState`: The clustering, with the targets that its teacher, or the model itself,
+        gives for the clusters of the start.
     """
-    embeddings, num_documents = views.embeddings, len(views.embeddings)
+    embeddings = views.embeddings
     keeps_clusters = args.init is None and model.has_clusters
-    sample = draw_sample(num_documents, args.seed)
+    sample = draw_sample(len(embeddings), args.seed)
     score = ClusterScore(sample, views.take(sample).fused)
     scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views)
     num_clusters = model.config.num_clusters
-    fused = None
-    if args.lexical_teacher or num_documents > MAX_STARTING:
-        fused = fuse(embeddings, views.lexical, 1.0, args.output_dir)
-
+    fused = fuse(embeddings, views.lexical, 1.0, args.output_dir, views.teacher)
     baseline, start, found, repeats = _cluster(
         num_clusters, args, views, fused, score, keeps_clusters
     )
@@ -78,7 +76,6 @@ def initialize(
         named_by_user=torch.tensor(are_named(model.config)) & (args.init is None),
         guard=Guard(score, untrained, num_clusters, args.keep_best),
         prior=cluster_shares(start, num_clusters) if args.size_prior == "start" else None,
-        fused=torch.from_numpy(fused) if args.lexical_teacher else None,
         kmeans_clusters=baseline if args.kmeans_baseline else None,
         repeats=None if repeats is None else torch.from_numpy(repeats),
         agreement=agreed,
@@ -88,14 +85,18 @@ def initialize(
         scores, sizes = found.scores, found.sizes(num_clusters)
         state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
         state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
-    return state, q
+    if args.lexical_teacher or views.teacher is not None:
+        taught = teach(fused, start.numpy(), num_clusters, folder=args.output_dir)
+        q = torch.from_numpy(taught)
+    set_targets(state, q, args)
+    return state
 
 
 def _cluster(
     num_clusters: int,
     args: ClusteringTrainingArguments,
     views: Views,
-    fused: np.ndarray | None,
+    fused: np.ndarray,
     score: ClusterScore,
     keeps_clusters: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, Start | None, np.ndarray | None]:
@@ -165,7 +166,7 @@ def _find_start(
     num_clusters: int,
     args: ClusteringTrainingArguments,
     views: Views,
-    fused: np.ndarray | None,
+    fused: np.ndarray,
     score: ClusterScore,
 ) -> tuple[Start, np.ndarray, np.ndarray]:
     """The start, clusters of all documents `(num_documents,)`, and the repeats.
@@ -187,7 +188,7 @@ def _find_start(
     if len(start.scores) == 2:
         logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
     repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
-    if fused is None or len(sample) == num_documents:  # there are no others
+    if len(sample) == num_documents:  # there are no others
         return start, start.clusters, repeats
     clusters = np.full(num_documents, -1)
     clusters[sample] = start.clusters

@@ -7,7 +7,7 @@ import torch
 
 from ..clusters.rows import MAX_IN_MEMORY
 from ..clusters.spaces import cluster_means
-from ..clusters.targets import changed_fraction, emptied_clusters, target_distribution, teach
+from ..clusters.targets import changed_fraction, emptied_clusters, target_distribution
 from ..modeling_bert_cluster import BertForClustering
 from .arguments import ClusteringTrainingArguments
 from .state import ClusteringState
@@ -16,29 +16,17 @@ from .state import ClusteringState
 logger = logging.getLogger(__name__)
 
 
-def set_targets(
-    state: ClusteringState,
-    q: torch.Tensor,
-    clusters: torch.Tensor,
-    args: ClusteringTrainingArguments,
-) -> None:
-    """Note which clusters q gives, and make the table of p; not where the loss has no weight.
+def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainingArguments) -> None:
+    """Make the table of p from soft assignments; not where the loss has no weight.
 
     Args:
-        state (`ClusteringState`): Whose `clusters` and `targets` are set. Large targets stay on the
-            CPU, or on disk.
-        q (`torch.FloatTensor` of shape `(num_documents, num_clusters)`): Soft assignments of the
-            training set; written over.
-        clusters (`torch.LongTensor` of shape `(num_documents,)`): What a teacher is to learn from.
-        args (`ClusteringTrainingArguments`): Device, and where large arrays may lie.
+        state (`ClusteringState`): Whose `targets` are set. Large ones stay on the CPU, or on disk.
+        q (`torch.FloatTensor` of shape `(num_documents, num_clusters)`): A teacher's soft
+            assignments of the training set, or the model's own; written over.
+        args (`ClusteringTrainingArguments`): Whether the loss has a weight, and the device.
     """
-    state.clusters = q.argmax(dim=1)
-    if not args.clustering_weight:
-        return
-    if state.fused is not None:
-        fused, num_clusters = state.fused.numpy(), q.shape[1]
-        q = torch.from_numpy(teach(fused, clusters.numpy(), num_clusters, folder=args.output_dir))
-    place_targets(state, target_distribution(q, state.prior, out=q), args.device)
+    if args.clustering_weight:
+        place_targets(state, target_distribution(q, state.prior, out=q), args.device)
 
 
 def strayed_share(state: ClusteringState, clusters: torch.Tensor) -> float:

@@ -138,6 +138,14 @@ class DataArguments:
     id_column: str | None = field(
         default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}
     )
+    teacher_embeddings: str | None = field(
+        default=None,
+        metadata={
+            "help": "Embeddings of the same texts by an encoder that knows more, for "
+            "--do_train: a file .npy with a row per row of the texts, or a column of lists of "
+            "numbers. Used as those of --teacher_model_name_or_path."
+        },
+    )
     skip_bad_rows: bool = field(
         default=False,
         metadata={"help": "Leave rows with an empty or unreadable text without a cluster."},

@@ -30,8 +30,6 @@ class ClusteringState:
             table of p. `None`: the clustering loss has no weight.
         prior (`torch.FloatTensor` of shape `(num_clusters,)`, *optional*): The size prior pi.
             `None`: uniform.
-        fused (`torch.FloatTensor` of shape `(num_documents, hidden_size + num_components)`,
-            *optional*): What the teacher sees. `None`: there is no teacher.
         kmeans_clusters (`torch.LongTensor` of shape `(num_documents,)`, *optional*): Of plain
             k-means on the pretrained embeddings. `None`: nobody asked for it.
         repeats (`torch.LongTensor` of shape `(num_repeats, num_documents)`, *optional*): The
@@ -52,7 +50,6 @@ class ClusteringState:
     guard: Guard
     targets: torch.Tensor | None = None
     prior: torch.Tensor | None = None
-    fused: torch.Tensor | None = None
     kmeans_clusters: torch.Tensor | None = None
     repeats: torch.Tensor | None = None
     agreement: torch.Tensor | None = None

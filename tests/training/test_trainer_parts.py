@@ -9,7 +9,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import TrainOutput
 
 from bert_clustering import trainer as trainer_module
-from bert_clustering.clusters.targets import target_distribution, teach
+from bert_clustering.clusters.targets import target_distribution
 from bert_clustering.errors import InputError
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
@@ -154,17 +154,18 @@ def test_clusters_are_named_anew_at_the_end(make_trainer, monkeypatch):
     assert trainer.keywords[:2] == before[1::-1] and before[0] != before[1]
 
 
-def test_a_refresh_teaches_from_the_clusters_of_the_model(make_trainer):
-    trainer = make_trainer()
+@pytest.mark.parametrize("is_taught", [True, False])
+def test_a_refresh_makes_the_target_anew_unless_a_teacher_has_made_it(make_trainer, is_taught):
+    trainer = make_trainer(lexical_teacher=is_taught)
     trainer.initialize_clusters()
+    state = trainer.clustering
+    before = state.targets.clone()
     with torch.no_grad():
         trainer.model.cluster_head.centroids += 0.02 * torch.randn(3, 40)
     trainer.refresh()
-    state = trainer.clustering
     q = trainer.inference.assign(trainer.inference.encode(trainer.train_dataset))
     assert torch.equal(state.clusters, q.argmax(dim=1))
-    taught = teach(state.fused.numpy(), state.clusters.numpy(), num_clusters=3)
-    expected = target_distribution(torch.from_numpy(taught), state.prior)
+    expected = before if is_taught else target_distribution(q, state.prior)
     torch.testing.assert_close(state.targets, expected)
 
 

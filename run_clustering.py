@@ -43,6 +43,7 @@ from bert_clustering.reports import (
 )
 from bert_clustering.texts import (
     Documents,
+    check_classes_differ,
     check_enough_documents,
     check_vectors,
     make_documents,
@@ -149,6 +150,7 @@ def read_documents(
             name: dataset[name][:] for name in dataset.column_names if name in wanted
         }
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
+    check_classes_differ(documents, data_args.label_column, source)
     if data_args.teacher_embeddings:
         vectors = read_vectors(data_args.teacher_embeddings, columns, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
@@ -162,12 +164,13 @@ def read_documents(
 def read_new_documents(
     data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> Iterable[Documents]:
-    """The documents of `--predict_file`, checked, in parts; gold classes are not asked for."""
+    """The documents of `--predict_file`, checked, in parts; with gold classes where it has them."""
     if not (training_args.do_predict and data_args.predict_file):
         return []
     return spool_documents(
         data_args.predict_file,
         text_column=data_args.text_column,
+        label_column=data_args.label_column,
         id_column=data_args.id_column,
         skip_bad_rows=data_args.skip_bad_rows,
     )

@@ -1,6 +1,6 @@
 """What a terminal shows at the end of a run: a table of the clusters, and what else it found."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +51,12 @@ def cluster_table(result: ClusteringResult, width: int = 110) -> Iterator[str]:
 
 def score_table(result: ClusteringResult) -> Iterator[str]:
     """k-means, start, untrained and final model side by side, where there were gold classes."""
-    if STAGES["eval"] not in result.stage_scores:
-        return
+    if STAGES["eval"] in result.stage_scores:
+        yield from score_lines(result.stage_scores)
+
+
+def score_lines(stage_scores: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    """Accuracy, NMI, ARI and purity of some stages, by their title."""
     yield "against gold classes " + "".join(f"{name:>10}" for name in SCORES)
-    for title, values in result.stage_scores.items():
+    for title, values in stage_scores.items():
         yield f"{title:<21}" + "".join(f"{value:>10.3f}" for value in values)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clusters.metrics import gold_scores
 from ..texts.documents import Documents
 from ..texts.tokens import tokenize
 from ..trainer import ClusteringTrainer
 from ..training.run_arguments import DataArguments
-from .console import one_line
+from .console import one_line, score_lines
 from .files import Assignment, write_assignments, write_json
 from .gather import mark_outliers
 from .topics import topic_mix
@@ -19,16 +20,33 @@ from .topics import topic_mix
 def write_predictions(
     trainer: ClusteringTrainer, parts: Iterable[Documents], data_args: DataArguments
 ) -> list[str]:
-    """Cluster new documents, part by part, and write `results/predictions.csv`; a line that says
-    so, on the main process alone.
+    """Cluster new documents, part by part, and write `results/predictions.csv`, and where all parts
+    have gold classes `predict_results.json`; lines that say so, on the main process alone.
     """
     assigned = assign_parts(trainer, parts, data_args)
     if not trainer.is_world_process_zero():
         deque(assigned, maxlen=0)  # a process takes its share of every pass
         return []
-    path = Path(trainer.args.output_dir, "results", "predictions.csv")
-    count = write_assignments(path, assigned, trainer.model.config.id2label)
-    return [f"{count:,} new documents: {path}"]
+    found: list[tuple[np.ndarray | None, np.ndarray]] = []  # gold classes and clusters
+
+    def noted() -> Iterator[Assignment]:
+        for documents, clusters, probabilities in assigned:
+            found.append((documents.usable_classes, clusters))
+            yield documents, clusters, probabilities
+
+    output_dir = Path(trainer.args.output_dir)
+    path = output_dir / "results" / "predictions.csv"
+    count = write_assignments(path, noted(), trainer.model.config.id2label)
+    lines = [f"{count:,} new documents: {path}"]
+    classes = [known for known, _ in found if known is not None]
+    if len(classes) < len(found):
+        (output_dir / "predict_results.json").unlink(missing_ok=True)  # of an earlier run
+        return lines
+    clusters = np.concatenate([part for _, part in found])
+    scores = gold_scores(np.concatenate(classes), clusters)
+    metrics = {f"predict_{name}": score for name, score in scores.items()}
+    write_json(output_dir / "predict_results.json", metrics)
+    return [*lines, *score_lines({"new documents": [*scores.values()]})]
 
 
 def assign_parts(

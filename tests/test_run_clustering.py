@@ -320,6 +320,25 @@ def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
     assert not config["mlm_head_is_fresh"]
 
 
+def test_new_texts_are_scored_where_they_have_gold_classes(
+    train, run, train_file, new_file, tmp_path, capsys
+):
+    model, new = train("--label_column", "topic"), tmp_path / "new"
+    common = ("--model_name_or_path", model, "--disable_tqdm", "true", "--use_cpu")
+    predict = (*common, "--do_predict", "--label_column", "topic", "--output_dir", new)
+    capsys.readouterr()
+    run(*predict, "--predict_file", train_file)
+    scores = strict_json(new / "predict_results.json")
+    known = strict_json(model / "all_results.json")
+    assert scores == {
+        f"predict_{name}": known[f"eval_{name}"] for name in ("accuracy", "nmi", "ari", "purity")
+    }
+    assert re.search(rf"new documents +{scores['predict_accuracy']:.3f}", capsys.readouterr().out)
+    run(*predict, "--predict_file", new_file)  # which has none
+    assert not (new / "predict_results.json").exists()
+    assert "against gold classes" not in capsys.readouterr().out
+
+
 def test_saved_model_clusters_new_texts_and_scores_old_ones(
     train, run, train_file, new_file, tmp_path
 ):

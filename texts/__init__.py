@@ -1,6 +1,12 @@
 """From files to checked documents and tokens, and what documents are about; knows no model."""
 
-from .documents import Documents, check_enough_documents, make_documents, stream_documents
+from .documents import (
+    Documents,
+    check_classes_differ,
+    check_enough_documents,
+    make_documents,
+    stream_documents,
+)
 from .keywords import cluster_keywords
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
@@ -23,6 +29,7 @@ __all__ = [
     "SpooledDocuments",
     "add_text_prefix",
     "are_named",
+    "check_classes_differ",
     "check_enough_documents",
     "check_mask_token",
     "check_vectors",

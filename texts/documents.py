@@ -99,7 +99,7 @@ def make_documents(
 
     Raises:
         InputError: A column is missing, there are no texts, a text is empty or no string, a gold
-            class is missing or all are the same, or an id cannot be written.
+            class is missing, or an id cannot be written.
     """
     for name in filter(None, (text_column, label_column, id_column)):
         if name not in columns:
@@ -151,8 +151,11 @@ def _find_fault(text: Any) -> str | None:
     return HALF if SURROGATE.search(text) else None
 
 
-def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterator[Documents]:
-    """The documents of a file in batches of `size`, however many there are.
+def stream_documents(
+    source: str, size: int = 16384, label_column: str | None = None, **arguments: Any
+) -> Iterator[Documents]:
+    """The documents of a file in batches of `size`, however many there are; with gold classes where
+    the file has the column.
 
     `arguments` are those of `make_documents`.
 
@@ -161,7 +164,10 @@ def stream_documents(source: str, size: int = 16384, **arguments: Any) -> Iterat
     """
     first_row = 0
     for columns in read_batches(source, size):
-        documents = make_documents(columns, source, first_row=first_row, **arguments)
+        labels = label_column if label_column in columns else None
+        documents = make_documents(
+            columns, source, label_column=labels, first_row=first_row, **arguments
+        )
         yield documents
         first_row += len(documents)
     if not first_row:
@@ -179,12 +185,17 @@ def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
             f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'. Give it "
             "one, or leave --label_column out."
         )
-    if len(set(names)) == 1:
-        raise InputError(
-            f"{source}: all gold classes in column '{label_column}' are '{names[0]}', so there is "
-            "nothing to score. Name another column, or leave --label_column out."
-        )
     return names
+
+
+def check_classes_differ(documents: Documents, label_column: str | None, source: str) -> None:
+    """Raise `InputError` where there are gold classes, but all are the same."""
+    classes = documents.classes
+    if classes is not None and len(set(classes)) == 1:
+        raise InputError(
+            f"{source}: all gold classes in column '{label_column}' are '{classes[0]}', so there "
+            "is nothing to score. Name another column, or leave --label_column out."
+        )
 
 
 def check_enough_documents(documents: Documents, num_clusters: int, source: str) -> None:

@@ -133,7 +133,11 @@ class DataArguments:
     )
     text_column: str = field(default="text", metadata={"help": "Column of the texts."})
     label_column: str | None = field(
-        default=None, metadata={"help": "Column of gold classes, for metrics alone."}
+        default=None,
+        metadata={
+            "help": "Column of gold classes, for metrics alone; also of --predict_file, "
+            "where it has one."
+        },
     )
     id_column: str | None = field(
         default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}

@@ -18,6 +18,7 @@ import pytest
 from bert_clustering.errors import InputError
 from bert_clustering.texts import (
     Documents,
+    check_classes_differ,
     check_enough_documents,
     make_documents,
     read_batches,
@@ -260,8 +261,10 @@ def test_columns_and_classes_are_checked():
     columns = {"title": ["x", "y"], "body": ["one", "two"], "same": [1, 1], "some": ["a", None]}
     with pytest.raises(ValueError, match="no column 'text'. Its columns are: 'title', 'body'"):
         make_documents(columns, "a.csv")
-    with pytest.raises(ValueError, match="all gold classes in column 'same' are '1'"):
-        make_documents(columns, "a.csv", "body", label_column="same")
+    documents = make_documents(columns, "a.csv", "body", label_column="same")
+    with pytest.raises(InputError, match="all gold classes in column 'same' are '1'"):
+        check_classes_differ(documents, "same", "a.csv")
+    check_classes_differ(make_documents(columns, "a.csv", "body"), None, "a.csv")
     with pytest.raises(ValueError, match="row 2 has no gold class in column 'some'"):
         make_documents(columns, "a.csv", "body", label_column="some")
     with pytest.raises(InputError, match="no column 'topic'. Its columns are: 'title', 'body'"):

@@ -55,6 +55,19 @@ def test_batches_are_those_of_the_stream(arguments, path):
             assert [text is None for text in part.texts] == [t is None for t in expected.texts]
 
 
+def test_gold_classes_are_kept_where_the_file_has_them(tmp_path):
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "one", "topic": "a"}, {"text": "two", "topic": 7}, {"text": "three"}]
+    path.write_text("\n".join(map(json.dumps, rows[:2])))
+    parts = list(spool_documents(str(path), size=1, label_column="topic"))
+    assert [part.usable_classes.tolist() for part in parts] == [["a"], ["7"]]
+    assert all(part.classes is None for part in spool_documents(str(path), label_column="none"))
+    assert all(part.classes is None for part in spool_documents(str(path)))
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(InputError, match="row 3 has no gold class in column 'topic'"):
+        spool_documents(str(path), label_column="topic")
+
+
 def test_two_can_go_through_at_once(path):
     spooled = spool_documents(str(path), size=2, skip_bad_rows=True)
     first, second = iter(spooled), iter(spooled)

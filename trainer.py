@@ -1,6 +1,6 @@
 """`ClusteringTrainer`: a `Trainer` whose loss is masked-LM plus KL(P‖Q) over the clusters.
 
-    train():  clean pass -> start of the clusters, alpha -> p table  (a new MLM head is warmed up)
+    train():  clean pass -> start of the clusters, alpha -> teacher -> p table
     step:     masked batch -> q, L_m;  p[index] -> L_c;  mlm_weight L_m + clustering_weight L_c
     refresh:  clean pass -> q of the whole training set -> teacher -> p table; stop when few moved
     end:      the last weights whose clusters score about as well as the best, the start's included
@@ -41,6 +41,7 @@ from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
+from .training.new_head import NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import (
     describe_refresh,
@@ -51,7 +52,6 @@ from .training.refresh import (
 )
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
-from .training.warmup import warm_up_mlm_head
 
 
 class ClusteringTrainer(HubMixin, Trainer):
@@ -129,6 +129,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # so the Trainer counts an update's masked tokens
         self.clustering: ClusteringState | None = None  # once the clusters have started
+        self.new_head: NewHead | None = None  # once training begins
         self.keywords: list[list[str]] | None = None  # of each cluster, once it has a name
         self.card: dict[str, Any] = {}  # what else the model card is to say
         self.inference = Inference(self.model, self.args, self.accelerator, self.data_collator)
@@ -150,8 +151,8 @@ class ClusteringTrainer(HubMixin, Trainer):
                 the last one in the output directory. Training goes on as if it had never stopped.
 
         Returns:
-            `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start and the
-            head's warm-up, and `cluster_score`: of the clusters that training ends with.
+            `TrainOutput`, whose metrics also hold `start_runtime`: seconds of the start, and
+            `cluster_score`: of the clusters that training ends with.
 
         Raises:
             InputError: There is no whole checkpoint to resume from, or it belongs to other
@@ -165,8 +166,8 @@ class ClusteringTrainer(HubMixin, Trainer):
             self._load_clustering(resume_from_checkpoint)
         else:
             self.initialize_clusters()
-            self._warm_up_head()
         start_runtime = time.perf_counter() - started
+        self.new_head = NewHead(self.model, self._started_clustering, self.train_dataset)
         output = super().train(resume_from_checkpoint or None, *args, **kwargs)
         output.metrics["start_runtime"] = round(start_runtime, 4)
         output.metrics["cluster_score"] = self._end()
@@ -231,6 +232,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         embeddings = self._encode_training_set()
         self.inference.note_distances(embeddings)
         is_start = self.args.keep_best and guard.kept_step == 0
+        if self.args.mlm_weight and not is_start:
+            self.model.config.mlm_head_is_fresh = False
         bound_confidence(self.model, self.args, self.inference, embeddings, state, is_start)
         self._name_clusters()
         return guard.kept_score if self.args.keep_best else guard.judged_score
@@ -273,16 +276,6 @@ class ClusteringTrainer(HubMixin, Trainer):
             documents, self.args.seed, special=special, prefix=prefix, folder=folder
         )
 
-    def _warm_up_head(self) -> None:
-        """Have a masked-LM head that the checkpoint came without learn alone first."""
-        config, args = self.model.config, self.args
-        if not (config.mlm_head_is_fresh and args.mlm_weight):
-            return
-        if args.mlm_head_warmup_epochs > 0:
-            collator, tokenizer = self.data_collator, self.processing_class
-            warm_up_mlm_head(self.model, args, collator, self.train_dataset, tokenizer)
-        config.mlm_head_is_fresh = False
-
     # Losses
 
     def get_batch_samples(
@@ -324,6 +317,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         if self.args.mlm_weight:
             averages = self.args.average_tokens_across_devices
             mlm_loss = outputs.mlm_loss * (num_processes if averages else 1)
+            if self.new_head is not None:
+                self.new_head.note(mlm_loss)
             loss += self.args.mlm_weight * self._note("mlm_loss", mlm_loss)
         if self.args.clustering_weight:
             p = self._started_clustering.targets_of(index)
@@ -348,16 +343,20 @@ class ClusteringTrainer(HubMixin, Trainer):
         super().log(logs, start_time)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
-        """Give the centroids a learning rate of their own, without weight decay."""
+        """Give what is new, the centroids and a head that the checkpoint came without, a learning
+        rate of its own, without weight decay.
+        """
         is_new = self.optimizer is None
         optimizer = super().create_optimizer(*args, **kwargs)
         if is_new:
-            centroids = self.model.cluster_head.centroids
+            new = [self.model.cluster_head.centroids]
+            if self.model.config.mlm_head_is_fresh:
+                new += self.model.mlm_head_parameters()
+            numbers = {id(parameter) for parameter in new}
             for group in optimizer.param_groups:
-                group["params"] = [p for p in group["params"] if p is not centroids]
+                group["params"] = [p for p in group["params"] if id(p) not in numbers]
             learning_rate = self.args.centroid_learning_rate
-            own = {"params": [centroids], "lr": learning_rate, "weight_decay": 0.0}
-            optimizer.add_param_group(own)
+            optimizer.add_param_group({"params": new, "lr": learning_rate, "weight_decay": 0.0})
         return optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:

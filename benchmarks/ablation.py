@@ -18,8 +18,7 @@ SETTINGS = {
     "own target": ["--lexical_teacher", "false"],
     "uniform size prior": ["--size_prior", "uniform"],
     "alpha 1": ["--alpha", "1"],
-    "no masked LM": ["--mlm_weight", "0", "--mlm_head_warmup_epochs", "0"],
-    "no head warm-up": ["--mlm_head_warmup_epochs", "0"],
+    "no masked LM": ["--mlm_weight", "0"],
     "no guard": ["--keep_best", "false"],
 }
 

@@ -50,7 +50,6 @@ SETTINGS = {
         "--mlm_weight",
         "1",
     ]
-    + ["--mlm_head_warmup_epochs", "0"]
     + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5", "--num_train_epochs", "3"],
 }
 

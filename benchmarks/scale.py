@@ -139,15 +139,7 @@ def run(encoder: str, size: int, num_clusters: int) -> dict[str, Any]:
             "--max_steps",
             5,
         ]
-        command += [
-            "--target_update",
-            5,
-            "--mlm_head_warmup_epochs",
-            0,
-            "--disable_tqdm",
-            "true",
-            "--use_cpu",
-        ]
+        command += ["--target_update", 5, "--disable_tqdm", "true", "--use_cpu"]
         sys.argv = ["run_clustering.py", *map(str, command)]
         started = time.perf_counter()
         run_clustering.main()

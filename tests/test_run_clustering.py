@@ -393,7 +393,6 @@ def test_arguments_from_a_json_file(run, train_file, headless_dir, tmp_path):
         "normalize_embeddings": False,
         "size_prior": "uniform",
         "target_update": 3,
-        "mlm_head_warmup_epochs": 0,
         "do_train": True,
         "max_steps": 4,
         "disable_tqdm": True,

@@ -129,18 +129,11 @@ class ClusteringTrainingArguments(TrainingArguments):
     mlm_probability: float = field(
         default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."}
     )
-    mlm_head_warmup_epochs: float = field(
-        default=1.0,
-        metadata={
-            "help": "Epochs in which a new masked-LM head trains alone, where the checkpoint came "
-            "without one."
-        },
-    )
-    mlm_head_warmup_learning_rate: float = field(
-        default=1e-3, metadata={"help": "Learning rate of that warm-up."}
-    )
     centroid_learning_rate: float = field(
-        default=1e-3, metadata={"help": "Learning rate of the centroids."}
+        default=1e-3,
+        metadata={
+            "help": "Of the centroids, and of a masked-LM head that the checkpoint came without."
+        },
     )
     keep_best: bool = field(
         default=True,

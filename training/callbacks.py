@@ -35,6 +35,7 @@ class RefreshTargets(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self.trainer.new_head.end_update(self.trainer.accelerator)
         if state.global_step % self.steps_per_refresh:
             return
         should_log = control.should_log

@@ -21,6 +21,7 @@ from ..texts.names import are_named
 from .arguments import ClusteringTrainingArguments
 from .guard import Guard
 from .inference import Inference
+from .new_head import initial_loss
 from .refresh import set_targets
 from .state import ClusteringState
 
@@ -79,6 +80,7 @@ def initialize(
         kmeans_clusters=baseline if args.kmeans_baseline else None,
         repeats=None if repeats is None else torch.from_numpy(repeats),
         agreement=agreed,
+        new_head_loss=initial_loss(model, args),
         num_clusters_scores=scores_of_k,
     )
     if found is not None and len(found.scores) == 2:

@@ -36,6 +36,9 @@ class ClusteringState:
             automatic start made again from samples, -1 for documents that a sample lacks.
         agreement (`torch.FloatTensor` of shape `(1,)`, *optional*): Share that the repeats agree
             in, where alpha is fitted; 0: not known.
+        new_head_loss (`torch.FloatTensor` of shape `()`, *optional*): Running mean of the masked-LM
+            loss while a new head learns alone (`new_head.NewHead`). `None`: its gradient reaches
+            the encoder.
         start_scores (`torch.DoubleTensor` of shape `(2,)`, *optional*): How far apart the clusters
             of like size and those of any size stand, where one was chosen, on the main process.
         start_sizes (`torch.LongTensor` of shape `(2, num_clusters)`, *optional*): Documents in each
@@ -53,6 +56,7 @@ class ClusteringState:
     kmeans_clusters: torch.Tensor | None = None
     repeats: torch.Tensor | None = None
     agreement: torch.Tensor | None = None
+    new_head_loss: torch.Tensor | None = None
     start_scores: torch.Tensor | None = None
     start_sizes: torch.Tensor | None = None
     num_clusters_scores: torch.Tensor | None = None

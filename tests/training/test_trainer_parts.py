@@ -92,29 +92,6 @@ def test_words_are_read_where_teacher_or_start_want_them(
 
 
 @pytest.mark.parametrize(
-    "is_fresh, epochs, weight, learns",
-    [(True, 0.5, 1, True), (True, 0, 1, False), (True, 2, 0, False), (False, 2, 1, False)],
-)
-def test_a_new_head_learns_alone_where_it_has_epochs_and_a_weight(
-    make_trainer, headless_dir, encoder_dir, monkeypatch, is_fresh, epochs, weight, learns
-):
-    heads = []
-    monkeypatch.setattr(
-        trainer_module, "warm_up_mlm_head", lambda model, *args: heads.append(model)
-    )
-    monkeypatch.setattr(Trainer, "train", lambda trainer, *args: TrainOutput(0, 0.0, {}))
-    trainer = make_trainer(
-        name=headless_dir if is_fresh else encoder_dir,
-        mlm_head_warmup_epochs=epochs,
-        mlm_weight=weight,
-        init="kmeans",
-    )
-    trainer.train()
-    assert heads == [trainer.model] * learns
-    assert trainer.model.config.mlm_head_is_fresh == (is_fresh and not weight)
-
-
-@pytest.mark.parametrize(
     "keep_best, steps, is_start", [(True, 0, True), (True, 1, False), (False, 0, False)]
 )
 def test_confidence_is_bounded_as_that_of_the_start_where_its_weights_are_kept(

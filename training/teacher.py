@@ -38,7 +38,7 @@ def check_teacher(args: ClusteringTrainingArguments, embeddings: str | None = No
     if find_spec("sentence_transformers") is None:
         raise InputError(
             "--teacher_model_name_or_path needs the package sentence-transformers. Install it: "
-            "pip install sentence-transformers"
+            "pip install 'sentence-transformers>=5.1'"
         )
     try:
         found = [

@@ -119,7 +119,7 @@ def test_a_teacher_that_cannot_teach_is_one_error(args, headless_dir, change, em
 def test_without_its_package_an_encoder_cannot_teach(args, headless_dir, monkeypatch):
     monkeypatch.setattr("bert_clustering.training.teacher.find_spec", lambda name: None)
     args.teacher_model_name_or_path = headless_dir
-    with pytest.raises(InputError, match="pip install sentence-transformers"):
+    with pytest.raises(InputError, match="pip install .sentence-transformers>=5.1"):
         check_teacher(args)
 
 

@@ -47,7 +47,9 @@ from bert_clustering.texts import (
     check_enough_documents,
     check_vectors,
     make_documents,
+    pick_column,
     read_columns,
+    read_labels,
     read_vectors,
     spool_documents,
     tokenize,
@@ -132,7 +134,7 @@ def read_documents(
         return None
     source = data_args.source
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
-    wanted = (*names, data_args.teacher_embeddings)
+    wanted = (*names, data_args.teacher_embeddings, data_args.known_label_column)
     if data_args.train_file is not None:
         columns = read_columns(source, wanted)
     else:
@@ -155,6 +157,9 @@ def read_documents(
         vectors = read_vectors(data_args.teacher_embeddings, columns, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
         documents = replace(documents, vectors=vectors)
+    if data_args.known_label_column:
+        column = pick_column(columns, data_args.known_label_column, source)
+        documents = replace(documents, labels=read_labels(column))
     if data_args.max_train_samples is not None:
         documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
@@ -199,6 +204,7 @@ def make_trainer(
             train_dataset=tokenised[0],
             processing_class=tokenizer,
             teacher_embeddings=documents.usable_vectors if documents else None,
+            known_labels=documents.usable_labels if documents else None,
         )
     except HTTPError as error:
         raise SystemExit(

@@ -11,7 +11,7 @@ neither on the batch nor on how the batch is split over accumulation steps and p
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from .clusters.spaces import Views, lexical_view
 from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.keywords import cluster_keywords
+from .texts.labels import number_topics
 from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
@@ -40,7 +41,7 @@ from .training.batches import ClusteringCollator, EpochSeededSampler
 from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
-from .training.initialize import bound_confidence, initialize
+from .training.initialize import bound_confidence, check_topics, initialize
 from .training.new_head import NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import (
@@ -72,12 +73,14 @@ class ClusteringTrainer(HubMixin, Trainer):
     are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
     those of [`~transformers.Trainer`], in its order. `teacher_embeddings`, an array of shape
     `(num_documents, teacher_size)`, says of the training documents what an encoder says that knows
-    more; the finished model does without it.
+    more; the finished model does without it. `known_labels` names the topic of those documents
+    whose topic is known, `None` for the others: its clusters come first, by these names, and the
+    other ones are discovered beside them.
 
     Raises:
         InputError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
-            tokens, the teacher's embeddings are not those of the documents, or one process was
-            given several GPUs.
+            tokens, the teacher's embeddings or the known labels are not those of the documents, or
+            one process was given several GPUs.
     """
 
     args: ClusteringTrainingArguments
@@ -96,6 +99,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         processing_class: Any = None,
         *,
         teacher_embeddings: np.ndarray | None = None,
+        known_labels: Sequence[str | None] | None = None,
         **kwargs: Any,
     ) -> None:
         if processing_class is None:
@@ -126,6 +130,11 @@ class ClusteringTrainer(HubMixin, Trainer):
         if teacher_embeddings is not None:
             every = np.ones(len(self.train_dataset), dtype=bool)
             check_vectors(teacher_embeddings, every, "teacher_embeddings")
+        self.labels: np.ndarray | None = None
+        self.topics: list[str] = []
+        if known_labels is not None:
+            self.labels, self.topics = number_topics(known_labels)
+            check_topics(self.labels, self.topics, self.model, self.args, len(self.train_dataset))
         use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # so the Trainer counts an update's masked tokens
         self.clustering: ClusteringState | None = None  # once the clusters have started
@@ -182,7 +191,12 @@ class ClusteringTrainer(HubMixin, Trainer):
             sample = draw_sample(len(self.train_dataset), seed=0, size=NUM_READ)
             texts = read_texts(self.train_dataset.select(sample), self.processing_class)
             warn_of_unknown_language(texts, self.processing_class)
-        self.clustering = initialize(self.model, self.args, self.inference, self.views())
+        self.clustering = initialize(
+            self.model, self.args, self.inference, self.views(), self.labels
+        )
+        for cluster, name in enumerate(self.topics):
+            self.model.config.id2label[cluster] = name
+            self.clustering.named_by_user[cluster] = True
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
         self._name_clusters()
 

@@ -65,10 +65,11 @@ def kmeans(
 
 def anneal(
     embeddings: np.ndarray,
-    clusters: np.ndarray,
-    num_clusters: int,
+    centroids: np.ndarray,
     num_stages: int = 5,
     num_rounds: int = 10,
+    labels: np.ndarray | None = None,
+    label_weight: float = 5.0,
 ) -> np.ndarray:
     """Soft k-means on the unit sphere whose temperature falls from 0.1 to 0.04, `(num_documents,)`.
 
@@ -78,16 +79,23 @@ def anneal(
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Rows of unit length.
-        clusters (`np.ndarray` of shape `(num_documents,)`): Where to begin.
-        num_clusters (`int`): Number of clusters K.
+        centroids (`np.ndarray` of shape `(num_clusters, hidden_size)`): Where to begin.
         num_stages (`int`, *optional*, defaults to 5): Temperatures.
         num_rounds (`int`, *optional*, defaults to 10): Rounds at each.
+        labels (`np.ndarray` of shape `(num_documents,)`, *optional*): Clusters that documents stay
+            in; -1 for those that are free. `None`: all are.
+        label_weight (`float`, *optional*, defaults to 5): How many free documents one of them
+            counts for.
     """
-    centroids = normalize(cluster_means(embeddings, clusters, num_clusters))
+    centroids = normalize(centroids)
+    labels = np.full(len(embeddings), -1) if labels is None else labels
+    labelled = np.flatnonzero(labels >= 0)
     variance = max(1 - np.square(embeddings.mean(axis=0)).sum(), np.finfo(np.float32).eps)
     for temperature in np.geomspace(0.1, 0.04, num_stages) * variance:
         for _ in range(num_rounds):
             weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
+            weights[labelled] = 0
+            weights[labelled, labels[labelled]] = label_weight
             centroids = normalize(weights.T @ embeddings)
     return weights.argmax(axis=1)
 
@@ -191,7 +199,7 @@ def even_clusters(
     for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart)
         begun = means.fit(views.smoothed).labels_
-        annealed = anneal(views.smoothed, begun, num_clusters)
+        annealed = anneal(views.smoothed, cluster_means(views.smoothed, begun, num_clusters))
         runs.append(annealed if len(np.unique(annealed)) == num_clusters else begun)
     return refine(views.for_discriminants, vote(runs, num_clusters), num_clusters)
 

@@ -33,6 +33,7 @@ def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
             f"{result.metrics['outliers']:,} of {len(result.clusters):,} documents belong nowhere: "
             "cluster -1 in the CSV."
         )
+    lines += [one_line(line, 160) for line in result.about_topics]
     return [*lines, *score_table(result), f"Report: {output_dir / 'results' / 'report.html'}"]
 
 

@@ -210,6 +210,7 @@ def render(result: ClusteringResult) -> str:
         rows=clusters,
         columns=COLUMNS,
         about_start=result.about_start,
+        about_topics=result.about_topics,
         skipped=len(result.documents) - total,
         thinned=len(rows) < total,
         shown=len(rows),

@@ -5,6 +5,7 @@ of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .layout import cluster_positions
 from .nearest import nearest_documents
 
 
+NUM_ASTRAY = 5  # labelled texts outside their topic that are quoted
 OUTLIER = -1  # the cluster of documents that belong nowhere
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
@@ -150,6 +152,30 @@ class ClusteringResult:
         """Score of every number of clusters that was tried, in order; empty where none was."""
         scores = self.metrics.get(SCORES_OF_K) or {}
         return dict(sorted((int(k), score) for k, score in scores.items()))
+
+    @cached_property
+    def about_topics(self) -> list[str]:
+        """What became of the topics that people knew of some texts; nothing without any."""
+        known = self.documents.usable_labels
+        if known is None:
+            return []
+        topics = set(known) - {None}
+        found = [self.labels[cluster] for cluster in self.clusters]
+        rows = [row for row, topic in enumerate(known) if topic is not None]
+        astray = [row for row in rows if known[row] != found[row]]
+        lines = [
+            f"{len(rows) - len(astray):,} of {len(rows):,} labelled texts are in the cluster of "
+            f"their topic; {self.num_clusters - len(topics):,} clusters were discovered beside "
+            f"the {len(topics):,} topics."
+        ]
+        alone = topics - {found[row] for row, topic in enumerate(known) if topic is None}
+        if alone:
+            lines.append(f"No text beside its examples: {', '.join(sorted(map(str, alone)))}.")
+        lines += [
+            f"Labelled {known[row]}, found in {found[row]}: {shorten(self.texts[row], 100)}"
+            for row in astray[:NUM_ASTRAY]
+        ]
+        return lines
 
     @property
     def about_start(self) -> str | None:

@@ -320,6 +320,29 @@ def test_one_command_from_texts_to_clusters(train, new_file, corpus, capsys):
     assert not config["mlm_head_is_fresh"]
 
 
+def test_topics_of_some_rows_steer_the_clusters(run, corpus, headless_dir, tmp_path, capsys):
+    texts, classes = corpus
+    known = [name if row < 30 and name != "fruit" else "" for row, name in enumerate(classes)]
+    known[0] = "money" if classes[0] == "space" else "space"  # said so, and wrong
+    path = tmp_path / "texts.csv"
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "topic"])
+        writer.writerows(zip(texts, known, strict=True))
+    output = tmp_path / "run"
+    common = ("--model_name_or_path", headless_dir, "--train_file", path, "--num_clusters", 3)
+    common += ("--known_label_column", "topic", "--disable_tqdm", "true", "--use_cpu")
+    run(*common, "--do_train", "--output_dir", output)
+    names = strict_json(output / "config.json")["id2label"]
+    assert {names["0"], names["1"]} == {"money", "space"}
+    printed = capsys.readouterr().out
+    labelled = sum(name != "" for name in known)
+    assert re.search(rf"\d+ of {labelled} labelled texts are in the cluster of their", printed)
+    assert "1 clusters were discovered beside the 2 topics" in printed
+    page = (output / "results" / "report.html").read_text(encoding="utf-8")
+    assert "labelled texts are in the cluster of their topic" in page
+
+
 def test_new_texts_are_scored_where_they_have_gold_classes(
     train, run, train_file, new_file, tmp_path, capsys
 ):

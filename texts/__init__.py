@@ -5,9 +5,11 @@ from .documents import (
     check_classes_differ,
     check_enough_documents,
     make_documents,
+    pick_column,
     stream_documents,
 )
 from .keywords import cluster_keywords
+from .labels import number_topics, read_labels
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
 from .spool import SpooledDocuments, spool_documents
@@ -39,11 +41,14 @@ __all__ = [
     "make_documents",
     "make_labels",
     "name_clusters",
+    "number_topics",
+    "pick_column",
     "prefix_ids",
     "prepare_dataset",
     "prepare_parts",
     "read_batches",
     "read_columns",
+    "read_labels",
     "read_texts",
     "read_vectors",
     "spool_documents",

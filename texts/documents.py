@@ -35,6 +35,7 @@ class Documents:
         usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
         classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
         vectors (`np.ndarray` of shape `(num_rows, teacher_size)`, *optional*): What a teacher says.
+        labels (`list`, *optional*): Topic that people know a row to be of, `None` for none.
     """
 
     ids: list
@@ -42,6 +43,7 @@ class Documents:
     usable: np.ndarray
     classes: np.ndarray | None = None
     vectors: np.ndarray | None = None
+    labels: list[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -62,6 +64,10 @@ class Documents:
     def usable_vectors(self) -> np.ndarray | None:
         return None if self.vectors is None else self.vectors[self.usable]
 
+    @cached_property
+    def usable_labels(self) -> list[str | None] | None:
+        return None if self.labels is None else list(compress(self.labels, self.usable))
+
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
         than `size`.
@@ -73,7 +79,8 @@ class Documents:
             None if known is None else known[rows] for known in (self.classes, self.vectors)
         )
         ids, texts = ([column[row] for row in rows] for column in (self.ids, self.texts))
-        return Documents(ids, texts, self.usable[rows], classes, vectors)
+        labels = None if self.labels is None else [self.labels[row] for row in rows]
+        return Documents(ids, texts, self.usable[rows], classes, vectors, labels)
 
 
 def make_documents(
@@ -102,11 +109,7 @@ def make_documents(
             class is missing, or an id cannot be written.
     """
     for name in filter(None, (text_column, label_column, id_column)):
-        if name not in columns:
-            raise InputError(
-                f"{source}: there is no column '{name}'. Its columns are: "
-                f"{', '.join(map(repr, columns)) or 'none'}. Name one of them."
-            )
+        pick_column(columns, name, source)
     if not columns[text_column]:
         raise InputError(
             f"{source}: there are no texts in column '{text_column}'. Give one or more."
@@ -120,6 +123,16 @@ def make_documents(
                 f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out."
             )
     return Documents(ids, texts, usable, classes)
+
+
+def pick_column(columns: Columns, name: str, source: str) -> list:
+    """A column of a table; `InputError` where there is none of that name."""
+    if name not in columns:
+        raise InputError(
+            f"{source}: there is no column '{name}'. Its columns are: "
+            f"{', '.join(map(repr, columns)) or 'none'}. Name one of them."
+        )
+    return columns[name]
 
 
 def _check_texts(

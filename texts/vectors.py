@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from .documents import pick_column
 from .readers import Columns
 
 
@@ -29,12 +30,7 @@ def read_vectors(name: str, columns: Columns, source: str) -> np.ndarray:
                 f"'{name}': expected an array of numbers as numpy.save writes it ({error}). Save "
                 "it anew."
             ) from error
-    if name not in columns:
-        raise InputError(
-            f"{source}: there is no column '{name}' of embeddings. Its columns are: "
-            f"{', '.join(map(repr, columns)) or 'none'}. Name one of them, or a file .npy."
-        )
-    return _stack(columns[name], f"{source}, column '{name}'")
+    return _stack(pick_column(columns, name, source), f"{source}, column '{name}'")
 
 
 def _stack(rows: list, source: str) -> np.ndarray:

@@ -12,10 +12,12 @@ from ..clusters.candidates import kmeans
 from ..clusters.num_clusters import estimate_num_clusters
 from ..clusters.quality import ClusterScore
 from ..clusters.rows import draw_sample
+from ..clusters.seeded import find_seeded_start, thin_out
 from ..clusters.spaces import Views, cluster_means, fuse
 from ..clusters.stability import agreement
 from ..clusters.start import ANY, EVEN, Start, describe_choice, find_start, repeat_start
 from ..clusters.targets import calibrate_alpha, cluster_shares, teach
+from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.names import are_named
 from .arguments import ClusteringTrainingArguments
@@ -33,7 +35,11 @@ MAX_CALIBRATING = 50_000  # documents alpha is fitted to
 
 
 def initialize(
-    model: BertForClustering, args: ClusteringTrainingArguments, inference: Inference, views: Views
+    model: BertForClustering,
+    args: ClusteringTrainingArguments,
+    inference: Inference,
+    views: Views,
+    labels: np.ndarray | None = None,
 ) -> ClusteringState:
     """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
@@ -44,6 +50,8 @@ def initialize(
         args (`ClusteringTrainingArguments`): How the clusters start.
         inference (`Inference`): Of that model.
         views (`Views`): The training documents.
+        labels (`np.ndarray` of shape `(num_documents,)`, *optional*): Topic of documents that it is
+            known of, from 0, -1 for the others. Cluster j is then topic j.
 
     Returns:
         `ClusteringState`: The clustering, with the targets that its teacher, or the model itself,
@@ -53,11 +61,11 @@ def initialize(
     keeps_clusters = args.init is None and model.has_clusters
     sample = draw_sample(len(embeddings), args.seed)
     score = ClusterScore(sample, views.take(sample).fused)
-    scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views)
+    scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views, labels)
     num_clusters = model.config.num_clusters
     fused = fuse(embeddings, views.lexical, 1.0, args.output_dir, views.teacher)
     baseline, start, found, repeats = _cluster(
-        num_clusters, args, views, fused, score, keeps_clusters
+        num_clusters, args, views, fused, score, labels, keeps_clusters
     )
     if not keeps_clusters:
         means = cluster_means(embeddings, start.numpy(), num_clusters)
@@ -80,6 +88,7 @@ def initialize(
         kmeans_clusters=baseline if args.kmeans_baseline else None,
         repeats=None if repeats is None else torch.from_numpy(repeats),
         agreement=agreed,
+        labels=None if labels is None else torch.from_numpy(labels),
         new_head_loss=initial_loss(model, args),
         num_clusters_scores=scores_of_k,
     )
@@ -94,12 +103,50 @@ def initialize(
     return state
 
 
+def check_topics(
+    labels: np.ndarray,
+    topics: list[str],
+    model: BertForClustering,
+    args: ClusteringTrainingArguments,
+    num_documents: int,
+) -> None:
+    """Raise `InputError` where known topics cannot steer the start.
+
+    Args:
+        labels (`np.ndarray` of shape `(num_documents,)`): Topic of each document; -1 for none.
+        topics (`list[str]`): Their names.
+        model, args: As in `initialize`.
+        num_documents (`int`): Of the training set.
+    """
+    if len(labels) != num_documents:
+        raise InputError(
+            f"Known labels: expected {num_documents}, one per document or None, got {len(labels)}."
+        )
+    if not topics:
+        raise InputError(
+            "Known labels: expected a topic of one document or more, got none. Leave them out."
+        )
+    most = args.max_clusters or model.config.num_clusters
+    if len(topics) > most:
+        raise InputError(
+            f"Known labels: {len(topics)} topics do not fit into {most} clusters. Ask for more."
+        )
+    if args.init == "kmeans":
+        raise InputError("Known labels do not go with --init kmeans. Pass another start, or none.")
+    if args.init is None and model.has_clusters and not args.resume_from_checkpoint:
+        raise InputError(
+            "Known labels are for a new start, and the model has clusters. Pass --init auto, or "
+            "start from the encoder."
+        )
+
+
 def _cluster(
     num_clusters: int,
     args: ClusteringTrainingArguments,
     views: Views,
     fused: np.ndarray,
     score: ClusterScore,
+    labels: np.ndarray | None,
     keeps_clusters: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, Start | None, np.ndarray | None]:
     """Clusters of k-means and of the start, both `(num_documents,)` and 0 where nobody asks for
@@ -111,7 +158,9 @@ def _cluster(
             progress = args.shows_progress
             clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
         if not keeps_clusters and args.init != "kmeans":
-            found, clusters[1], repeats = _find_start(num_clusters, args, views, fused, score)
+            found, clusters[1], repeats = _find_start(
+                num_clusters, args, views, fused, score, labels
+            )
     baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
     return baseline, start, found, repeats
 
@@ -170,14 +219,18 @@ def _find_start(
     views: Views,
     fused: np.ndarray,
     score: ClusterScore,
+    labels: np.ndarray | None,
 ) -> tuple[Start, np.ndarray, np.ndarray]:
     """The start, clusters of all documents `(num_documents,)`, and the repeats.
 
-    Beyond 20,000 documents it is that of a sample, and the others go where the sample's
-    discriminants say.
+    Beyond 20,000 documents it is that of a sample and of labelled ones, and the others go where the
+    sample's discriminants say.
     """
     num_documents = len(views.embeddings)
     sample = draw_sample(num_documents, args.seed, MAX_STARTING)
+    if labels is not None:
+        thinned = thin_out(labels, MAX_STARTING, args.seed)
+        sample = np.union1d(sample, np.flatnonzero(thinned >= 0))
     seen = views.take(sample)
     if len(sample) < num_documents:
         judged = draw_sample(len(sample), args.seed)
@@ -190,17 +243,27 @@ def _find_start(
     if len(start.scores) == 2:
         logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
     repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
+    found = start.clusters
+    if labels is not None:
+        seeded = find_seeded_start(seen, thinned[sample], found, num_clusters, args.seed)
+        found = seeded.clusters
+        logger.info("Labelled texts: %s", seeded.describe())
     if len(sample) == num_documents:  # there are no others
-        return start, start.clusters, repeats
+        return start, found, repeats
     clusters = np.full(num_documents, -1)
-    clusters[sample] = start.clusters
+    clusters[sample] = found
     clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
-    clusters[sample] = start.clusters
+    clusters[sample] = found
+    if labels is not None:
+        clusters = np.where(labels >= 0, labels, clusters)
     return start, clusters, repeats
 
 
 def _find_num_clusters(
-    model: BertForClustering, args: ClusteringTrainingArguments, views: Views
+    model: BertForClustering,
+    args: ClusteringTrainingArguments,
+    views: Views,
+    labels: np.ndarray | None,
 ) -> torch.Tensor | None:
     """Give the model as many clusters as the documents seem to hold, if nobody said how many.
 
@@ -211,8 +274,9 @@ def _find_num_clusters(
         return None
     found, scores = torch.zeros(1, dtype=torch.long), None
     if args.is_main_process:
+        least = args.min_clusters if labels is None else max(args.min_clusters, labels.max() + 1)
         estimate = estimate_num_clusters(
-            views, args.seed, args.min_clusters, args.max_clusters, progress=args.shows_progress
+            views, args.seed, int(least), args.max_clusters, progress=args.shows_progress
         )
         found[0] = estimate.num_clusters
         scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)

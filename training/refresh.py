@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ..clusters.rows import MAX_IN_MEMORY
 from ..clusters.spaces import cluster_means
@@ -17,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainingArguments) -> None:
-    """Make the table of p from soft assignments; not where the loss has no weight.
+    """Make the table of p from soft assignments; not where the loss has no weight. Documents whose
+    topic is known are wholly of its cluster.
 
     Args:
         state (`ClusteringState`): Whose `targets` are set. Large ones stay on the CPU, or on disk.
@@ -25,8 +27,13 @@ def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainin
             assignments of the training set, or the model's own; written over.
         args (`ClusteringTrainingArguments`): Whether the loss has a weight, and the device.
     """
-    if args.clustering_weight:
-        place_targets(state, target_distribution(q, state.prior, out=q), args.device)
+    if not args.clustering_weight:
+        return
+    p = target_distribution(q, state.prior, out=q)
+    if state.labels is not None:
+        known = state.labels >= 0
+        p[known] = F.one_hot(state.labels[known], state.num_clusters).to(p.dtype)
+    place_targets(state, p, args.device)
 
 
 def strayed_share(state: ClusteringState, clusters: torch.Tensor) -> float:

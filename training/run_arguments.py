@@ -139,6 +139,13 @@ class DataArguments:
             "where it has one."
         },
     )
+    known_label_column: str | None = field(
+        default=None,
+        metadata={
+            "help": "Column of topics that are known of some rows, empty for the rest. Clusters "
+            "form around them, and the others are discovered."
+        },
+    )
     id_column: str | None = field(
         default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}
     )

@@ -36,6 +36,8 @@ class ClusteringState:
             automatic start made again from samples, -1 for documents that a sample lacks.
         agreement (`torch.FloatTensor` of shape `(1,)`, *optional*): Share that the repeats agree
             in, where alpha is fitted; 0: not known.
+        labels (`torch.LongTensor` of shape `(num_documents,)`, *optional*): Cluster of documents
+            whose topic is known, -1 for the others. `None`: of none.
         new_head_loss (`torch.FloatTensor` of shape `()`, *optional*): Running mean of the masked-LM
             loss while a new head learns alone (`new_head.NewHead`). `None`: its gradient reaches
             the encoder.
@@ -56,6 +58,7 @@ class ClusteringState:
     kmeans_clusters: torch.Tensor | None = None
     repeats: torch.Tensor | None = None
     agreement: torch.Tensor | None = None
+    labels: torch.Tensor | None = None
     new_head_loss: torch.Tensor | None = None
     start_scores: torch.Tensor | None = None
     start_sizes: torch.Tensor | None = None

@@ -18,7 +18,7 @@ from bert_clustering.clusters.candidates import (
     refine,
     vote,
 )
-from bert_clustering.clusters.spaces import Views
+from bert_clustering.clusters.spaces import Views, cluster_means
 from helpers import make_groups, watch_kmeans
 
 
@@ -51,7 +51,7 @@ def test_annealing_mends_a_bent_start_also_in_a_narrow_cone(shift):
     embeddings = embeddings + shift * np.eye(24, dtype=np.float32)[23]
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     bent = np.where(np.random.default_rng(0).random(120) < 0.3, (groups + 1) % 3, groups)
-    assert adjusted_rand_score(groups, anneal(embeddings, bent, 3)) == 1
+    assert adjusted_rand_score(groups, anneal(embeddings, cluster_means(embeddings, bent, 3))) == 1
 
 
 def test_annealing_cools():
@@ -66,7 +66,7 @@ def test_annealing_cools():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates, "softmax", watched)
-        anneal(embeddings, groups, 2)
+        anneal(embeddings, cluster_means(embeddings, groups, 2))
     assert len(sharpness) == 50 and sharpness[-1] > sharpness[0] + 0.01
     assert np.all(np.diff(sharpness[9::10]) > 0)
 
@@ -83,7 +83,7 @@ def test_annealing_cools_from_a_tenth_of_the_variance_to_a_twenty_fifth():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates, "softmax", watched)
-        anneal(np.repeat(np.eye(2, dtype=np.float32), 5, axis=0), np.repeat([0, 1], 5), 2)
+        anneal(np.repeat(np.eye(2, dtype=np.float32), 5, axis=0), np.eye(2, dtype=np.float32))
     assert largest[0] == pytest.approx(20) and largest[-1] == pytest.approx(50)
 
 
@@ -270,7 +270,10 @@ def test_ten_annealed_runs_in_the_smoothed_space_vote_and_their_vote_is_refined(
     space, refined, num_clusters = even_clusters(views, 4, seed=7)
     assert space is views.for_discriminants and refined is groups and num_clusters == 4
     means = (KMeans(4, n_init=1, max_iter=30, random_state=7 + run) for run in range(10))
-    expected = [anneal(views.smoothed, run.fit_predict(views.smoothed), 4) for run in means]
+    begun = [run.fit_predict(views.smoothed) for run in means]
+    expected = [
+        anneal(views.smoothed, cluster_means(views.smoothed, clusters, 4)) for clusters in begun
+    ]
     ((runs, num_clusters),) = votes
     np.testing.assert_array_equal(runs, expected)
     assert num_clusters == 4 and len(np.unique(runs, axis=0)) > 1

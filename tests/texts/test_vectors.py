@@ -67,7 +67,7 @@ def test_vectors_that_are_not_those_of_the_documents_are_one_error(vectors, said
 def test_what_is_no_file_or_column_is_one_error(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         read_vectors(str(tmp_path / "missing.npy"), {}, "texts.csv")
-    with pytest.raises(InputError, match="no column 'embedding' of embeddings. Its columns are"):
+    with pytest.raises(InputError, match="no column 'embedding'. Its columns are: 'text'"):
         read_vectors("embedding", {"text": []}, "texts.csv")
     for content in (b"", b"no array", json.dumps([1]).encode()):
         path = tmp_path / "broken.npy"

@@ -42,7 +42,7 @@ from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, check_topics, initialize
-from .training.new_head import NewHead
+from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import (
     describe_refresh,
@@ -357,20 +357,22 @@ class ClusteringTrainer(HubMixin, Trainer):
         super().log(logs, start_time)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
-        """Give what is new, the centroids and a head that the checkpoint came without, a learning
-        rate of its own, without weight decay.
+        """Give what is new, the centroids and a head that the checkpoint came without, learning
+        rates of their own, without weight decay.
         """
         is_new = self.optimizer is None
         optimizer = super().create_optimizer(*args, **kwargs)
         if is_new:
-            new = [self.model.cluster_head.centroids]
+            new = {self.args.centroid_learning_rate: [self.model.cluster_head.centroids]}
             if self.model.config.mlm_head_is_fresh:
-                new += self.model.mlm_head_parameters()
-            numbers = {id(parameter) for parameter in new}
+                head = self.model.mlm_head_parameters()
+                new.setdefault(LEARNING_RATE_OF_NEW_HEAD, []).extend(head)
+            own = {id(parameter) for group in new.values() for parameter in group}
             for group in optimizer.param_groups:
-                group["params"] = [p for p in group["params"] if id(p) not in numbers]
-            learning_rate = self.args.centroid_learning_rate
-            optimizer.add_param_group({"params": new, "lr": learning_rate, "weight_decay": 0.0})
+                group["params"] = [p for p in group["params"] if id(p) not in own]
+            for learning_rate, parameters in new.items():
+                added = {"params": parameters, "lr": learning_rate, "weight_decay": 0.0}
+                optimizer.add_param_group(added)
         return optimizer
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:

@@ -130,10 +130,7 @@ class ClusteringTrainingArguments(TrainingArguments):
         default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."}
     )
     centroid_learning_rate: float = field(
-        default=1e-3,
-        metadata={
-            "help": "Of the centroids, and of a masked-LM head that the checkpoint came without."
-        },
+        default=1e-3, metadata={"help": "Learning rate of the centroids."}
     )
     keep_best: bool = field(
         default=True,

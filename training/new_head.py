@@ -18,7 +18,8 @@ from .state import ClusteringState
 
 logger = logging.getLogger(__name__)
 
-MEMORY = 0.95  # of the running mean, per update
+LEARNING_RATE_OF_NEW_HEAD = 1e-3
+MEMORY = 0.9  # of the running mean, per update
 
 
 def token_entropy(dataset: Dataset, vocab_size: int) -> float:
@@ -53,8 +54,9 @@ def initial_loss(
 
 
 class NewHead:
-    """Keeps a new head's gradient from the encoder until the head predicts better than the
-    frequencies of the tokens do.
+    """Keeps a new head's gradient from the encoder until the head has learnt half of what the
+    frequencies of the tokens tell: until its loss is half way from that of a guess among all tokens
+    to their entropy.
 
     Its loss is a running mean over the updates, which begins at that of a head that knows nothing,
     and is part of the clustering's state.
@@ -72,7 +74,8 @@ class NewHead:
         self.enough = 0.0
         model.mlm_head_learns_alone = state.new_head_loss is not None
         if model.mlm_head_learns_alone:
-            self.enough = token_entropy(dataset, model.config.get_text_config().vocab_size)
+            vocab_size = model.config.get_text_config().vocab_size
+            self.enough = (np.log(vocab_size) + token_entropy(dataset, vocab_size)) / 2
 
     def note(self, loss: torch.Tensor) -> None:
         """Add a micro-batch's part of the update's masked-LM loss."""
@@ -88,7 +91,7 @@ class NewHead:
         if self.state.new_head_loss < self.enough:
             self.state.new_head_loss, self.model.mlm_head_learns_alone = None, False
             logger.info(
-                "The new masked-LM head predicts better than the tokens' frequencies (loss %.2f): "
-                "its gradient reaches the encoder from now on.",
+                "The new masked-LM head has a loss of less than %.2f, half way to the entropy of "
+                "the tokens: its gradient reaches the encoder from now on.",
                 self.enough,
             )

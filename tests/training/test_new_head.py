@@ -8,9 +8,9 @@ import pytest
 import torch
 from datasets import Dataset
 
+from bert_clustering import trainer as trainer_module
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.training import new_head
-from bert_clustering.training.new_head import token_entropy
+from bert_clustering.training.new_head import LEARNING_RATE_OF_NEW_HEAD, token_entropy
 from helpers import FAMILIES, logged, parameters, tiny_config
 
 
@@ -65,13 +65,12 @@ def test_alone_a_head_sends_no_gradient_to_the_encoder(family):
 def test_the_gradient_reaches_the_encoder_once_the_head_knows_something(
     make_trainer, headless_dir, caplog
 ):
-    trainer = make_trainer(
-        name=headless_dir, num_train_epochs=30, centroid_learning_rate=1e-2, keep_best=False
-    )
+    trainer = make_trainer(name=headless_dir, num_train_epochs=30, keep_best=False)
     with caplog.at_level("INFO"):
         trainer.train()
-    enough = token_entropy(trainer.train_dataset, 101)
-    assert f"predicts better than the tokens' frequencies (loss {enough:.2f})" in caplog.text
+    entropy = token_entropy(trainer.train_dataset, 101)
+    enough = (math.log(101) + entropy) / 2
+    assert f"loss of less than {enough:.2f}, half way to the entropy of the" in caplog.text
     assert trainer.clustering.new_head_loss is None and not trainer.model.mlm_head_learns_alone
     assert logged(trainer, "mlm_loss")[-1] < enough < math.log(101)
     assert not trainer.model.config.mlm_head_is_fresh
@@ -113,8 +112,8 @@ def test_a_head_is_not_kept_alone_where_that_is_for_nothing(
 def test_a_resumed_training_judges_the_head_as_one_that_never_stopped(
     make_trainer, headless_dir, monkeypatch
 ):
-    monkeypatch.setattr(new_head, "MEMORY", 0.8)
-    common = {"name": headless_dir, "num_train_epochs": 4, "centroid_learning_rate": 1e-2}
+    monkeypatch.setattr(trainer_module, "LEARNING_RATE_OF_NEW_HEAD", 1e-2)
+    common = {"name": headless_dir, "num_train_epochs": 4}
     whole = make_trainer(save_strategy="epoch", save_total_limit=4, **common)
     whole.train()
     first = min(Path(whole.args.output_dir).glob("checkpoint-*"), key=lambda p: int(p.name[11:]))
@@ -126,9 +125,9 @@ def test_a_resumed_training_judges_the_head_as_one_that_never_stopped(
     assert losses[0] == losses[1]
 
 
-def test_the_head_has_the_learning_rate_of_what_is_new(make_trainer, headless_dir, encoder_dir):
+def test_a_new_head_has_a_learning_rate_of_its_own(make_trainer, headless_dir, encoder_dir):
     for name, is_new in ((headless_dir, True), (encoder_dir, False)):
-        trainer = make_trainer(name=name, num_train_epochs=1)
+        trainer = make_trainer(name=name, num_train_epochs=1, centroid_learning_rate=2e-3)
         trainer.train()
         head = {id(parameter) for parameter in trainer.model.mlm_head_parameters()}
         rates = {
@@ -136,4 +135,4 @@ def test_the_head_has_the_learning_rate_of_what_is_new(make_trainer, headless_di
             for group in trainer.optimizer.param_groups
             if any(id(parameter) in head for parameter in group["params"])
         }
-        assert rates == {trainer.args.centroid_learning_rate if is_new else 1e-4}
+        assert rates == {LEARNING_RATE_OF_NEW_HEAD if is_new else 1e-4}

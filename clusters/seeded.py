@@ -19,7 +19,9 @@ from .spaces import Views, cluster_means, fit_discriminants
 
 
 UNKNOWN = -1  # topic of a document without a label
-CLUSTERS, FUSED, SMOOTHED = "clusters", "classifier", "classifier of smoothed texts"  # ways to sort
+# Ways to sort documents of known topics: their clusters, or a classifier in one of three spaces.
+CLUSTERS, EMBEDDINGS, FUSED, SMOOTHED = "clusters", "embeddings", "fused", "smoothed"
+WAYS = (CLUSTERS, SMOOTHED, FUSED, EMBEDDINGS)  # of equal ones the first is taken
 
 
 class SeededStart(NamedTuple):
@@ -42,7 +44,8 @@ class SeededStart(NamedTuple):
         if not self.held_out:
             return "clusters form around them; no topic has two, so nothing could be held out."
         shares = ", ".join(f"{name} {share:.1%}" for name, share in self.held_out.items())
-        return f"their topics are sorted by {self.way} (right on those held out: {shares})."
+        by = "their clusters" if self.way == CLUSTERS else f"a classifier of the {self.way} space"
+        return f"known topics are sorted by {by} (right on those held out: {shares})."
 
 
 def find_seeded_start(
@@ -66,7 +69,7 @@ def find_seeded_start(
     folds = _deal(labels, num_folds, seed)
     num_dealt = int((folds >= 0).sum())
     if num_dealt:
-        right: dict[str, int] = dict.fromkeys((CLUSTERS, FUSED, SMOOTHED), 0)
+        right: dict[str, int] = dict.fromkeys(WAYS, 0)
         for fold in range(folds.max() + 1):
             held = np.flatnonzero(folds == fold)
             shown = np.where(folds == fold, UNKNOWN, labels)
@@ -163,7 +166,8 @@ def _sort(
     known = labels >= 0
     if way == CLUSTERS or len(np.unique(labels[known])) == 1:
         return clusters[rows]
-    space = views.fused if way == FUSED else views.smoothed
+    spaces = {EMBEDDINGS: views.embeddings, FUSED: views.fused, SMOOTHED: views.smoothed}
+    space = spaces[way]
     classifier = LogisticRegression(C=10, max_iter=500).fit(space[known], labels[known])
     said = np.where(known[rows], labels[rows], classifier.predict(space[rows]))
     return np.where(clusters[rows] <= labels.max(), said, clusters[rows])

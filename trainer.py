@@ -41,7 +41,7 @@ from .training.batches import ClusteringCollator, EpochSeededSampler
 from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
-from .training.initialize import bound_confidence, check_topics, initialize
+from .training.initialize import bound_confidence, initialize
 from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import (
@@ -53,6 +53,7 @@ from .training.refresh import (
 )
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
+from .training.topics import check_topics
 
 
 class ClusteringTrainer(HubMixin, Trainer):

@@ -19,9 +19,7 @@ from .spaces import Views, cluster_means, fit_discriminants
 
 
 UNKNOWN = -1  # topic of a document without a label
-# Ways to sort documents of known topics: their clusters, or a classifier in one of three spaces.
-CLUSTERS, EMBEDDINGS, FUSED, SMOOTHED = "clusters", "embeddings", "fused", "smoothed"
-WAYS = (CLUSTERS, SMOOTHED, FUSED, EMBEDDINGS)  # of equal ones the first is taken
+CLUSTERS, CLASSIFIER = "clusters", "classifier"  # ways to sort documents of known topics
 
 
 class SeededStart(NamedTuple):
@@ -44,8 +42,7 @@ class SeededStart(NamedTuple):
         if not self.held_out:
             return "clusters form around them; no topic has two, so nothing could be held out."
         shares = ", ".join(f"{name} {share:.1%}" for name, share in self.held_out.items())
-        by = "their clusters" if self.way == CLUSTERS else f"a classifier of the {self.way} space"
-        return f"known topics are sorted by {by} (right on those held out: {shares})."
+        return f"known topics are sorted by the {self.way} (right on those held out: {shares})."
 
 
 def find_seeded_start(
@@ -69,7 +66,7 @@ def find_seeded_start(
     folds = _deal(labels, num_folds, seed)
     num_dealt = int((folds >= 0).sum())
     if num_dealt:
-        right: dict[str, int] = dict.fromkeys(WAYS, 0)
+        right: dict[str, int] = dict.fromkeys((CLUSTERS, CLASSIFIER), 0)
         for fold in range(folds.max() + 1):
             held = np.flatnonzero(folds == fold)
             shown = np.where(folds == fold, UNKNOWN, labels)
@@ -162,12 +159,16 @@ def _sort(
 ) -> np.ndarray:
     """Clusters of some documents by one way, `(len(rows),)`; discovered clusters stay, and so do
     labelled documents.
+
+    The classifier is logistic regression of the labelled documents in three spaces, whose
+    probabilities are multiplied.
     """
     known = labels >= 0
-    if way == CLUSTERS or len(np.unique(labels[known])) == 1:
+    if way == CLUSTERS or labels.max() == 0:
         return clusters[rows]
-    spaces = {EMBEDDINGS: views.embeddings, FUSED: views.fused, SMOOTHED: views.smoothed}
-    space = spaces[way]
-    classifier = LogisticRegression(C=10, max_iter=500).fit(space[known], labels[known])
-    said = np.where(known[rows], labels[rows], classifier.predict(space[rows]))
+    logits = np.zeros((len(rows), labels.max() + 1))
+    for space in (views.embeddings, views.fused, views.smoothed):
+        classifier = LogisticRegression(C=10, max_iter=500).fit(space[known], labels[known])
+        logits += classifier.predict_log_proba(space[rows])
+    said = np.where(known[rows], labels[rows], logits.argmax(axis=1))
     return np.where(clusters[rows] <= labels.max(), said, clusters[rows])

@@ -78,7 +78,7 @@ def test_words_are_read_where_teacher_or_start_want_them(
         asked.append((len(documents), seed, special, prefix, folder))
         return np.ones((len(documents), 2), dtype=np.float32)
 
-    def initialize(model, args, inference, views):
+    def initialize(model, args, inference, views, labels):
         raise LookupError(*views.lexical.shape, views.lexical.dtype)
 
     monkeypatch.setattr(trainer_module, "lexical_view", lexical_view)

@@ -30,6 +30,7 @@ PAGES = {
 }
 MAX_README = 12_000  # bytes
 HUB_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+TEACHER = "sentence-transformers/all-mpnet-base-v2"
 MULTILINGUAL_ENCODER = "intfloat/multilingual-e5-small"
 ARGUMENTS = (ModelArguments, DataArguments, ClusteringTrainingArguments)
 # Blocks of hub.md that need what is not here: another library, and a commit's hash.
@@ -82,12 +83,14 @@ def run_commands(page: str, folder: Path, texts: list[str], encoder: str, **more
     """Run the local commands of a page one after the other; how many there are."""
     for name in ("messages.csv", "new.csv"):
         with open(folder / name, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([["id", "text"], *enumerate(texts)])
+            topics = ["refund", "card", *[""] * (len(texts) - 2)]
+            rows = zip(range(len(texts)), texts, topics, strict=True)
+            csv.writer(file).writerows([["id", "text", "topic"], *rows])
     for block in blocks(page, "json"):
         (folder / "arguments.json").write_text(block, encoding="utf-8")
     for command in local_commands(page):
         arguments = [
-            encoder if part in (HUB_ENCODER, MULTILINGUAL_ENCODER) else part
+            encoder if part in (HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER) else part
             for part in arguments_of(command)
         ]
         run([*launch(command), *arguments], folder, **more)
@@ -225,7 +228,7 @@ def test_an_error_of_a_launched_command_is_one_message(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 10)])
+@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 12)])
 def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
     assert run_commands(page, tmp_path, corpus[0], headless_dir) == count
     assert column(tmp_path / "output/results/clusters.csv", "cluster") == column(

@@ -2,8 +2,9 @@
 
     train():  clean pass -> start of the clusters, alpha -> teacher -> p table
     step:     masked batch -> q, L_m;  p[index] -> L_c;  mlm_weight L_m + clustering_weight L_c
-    refresh:  clean pass -> q of the whole training set -> teacher -> p table; stop when few moved
-    end:      the last weights whose clusters score about as well as the best, the start's included
+    refresh:  clean pass -> q of the whole training set, without a teacher -> p table; stop when few
+              moved
+    end:      the last weights that the training did not ruin
 
 Source: Huang et al., "Unsupervised Fine-tuning for Text Clustering" (COLING 2020). The target p
 comes from a table over the whole training set, keyed by the document's `index`, so that it depends

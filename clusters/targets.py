@@ -67,15 +67,15 @@ def teach(
     max_seen: int = 50_000,
     folder: str | None = None,
 ) -> np.ndarray:
-    """Soft assignment of the lexical teacher, `(num_documents, num_clusters)`: what words make of
-    the clusters.
+    """Soft assignment of the teacher, `(num_documents, num_clusters)`: what a richer view of the
+    documents makes of the clusters.
 
     It is the softmax of cosine / temperature to the clusters' means, in the space of their
     discriminants.
 
     Args:
         fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space
-            (`views.fuse`).
+            (`spaces.fuse`).
         clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters; -1 where it has
             none to teach by.
         num_clusters (`int`): Number of clusters K; an empty one is far from every document.

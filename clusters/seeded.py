@@ -15,7 +15,8 @@ from sklearn.preprocessing import normalize
 
 from .candidates import anneal
 from .rows import draw_sample
-from .spaces import Views, cluster_means, fit_discriminants
+from .spaces import Views, cluster_means
+from .targets import teach
 
 
 UNKNOWN = -1  # topic of a document without a label
@@ -133,9 +134,8 @@ def _refine(
     """Clusters by their own discriminants, in turns; labelled documents stay."""
     clusters = np.where(labels >= 0, labels, clusters)
     for _ in range(rounds):
-        projected = fit_discriminants(space, clusters)(space)
-        means = normalize(cluster_means(projected, clusters, num_clusters))
-        refined = np.where(labels >= 0, labels, (projected @ means.T).argmax(axis=1))
+        nearest = teach(space, clusters, num_clusters).argmax(axis=1)
+        refined = np.where(labels >= 0, labels, nearest)
         if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
             break
         clusters = refined

@@ -79,7 +79,8 @@ class NewHead:
 
     def note(self, loss: torch.Tensor) -> None:
         """Add a micro-batch's part of the update's masked-LM loss."""
-        self.loss = self.loss + loss.detach().float().cpu()
+        if self.state.new_head_loss is not None:
+            self.loss = self.loss + loss.detach().float()
 
     def end_update(self, accelerator: Accelerator) -> None:
         """Judge the head by all updates so far; every process comes to the same."""

@@ -49,6 +49,7 @@ from bert_clustering.texts import (
     make_documents,
     pick_column,
     read_columns,
+    read_known_topics,
     read_labels,
     read_vectors,
     spool_documents,
@@ -157,9 +158,12 @@ def read_documents(
         vectors = read_vectors(data_args.teacher_embeddings, columns, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
         documents = replace(documents, vectors=vectors)
-    if data_args.known_label_column:
-        column = pick_column(columns, data_args.known_label_column, source)
-        documents = replace(documents, labels=read_labels(column))
+    if data_args.topics or data_args.known_label_column:
+        labels = None
+        if data_args.known_label_column:
+            labels = read_labels(pick_column(columns, data_args.known_label_column, source))
+        known = read_known_topics(data_args.topics, labels, documents.ids, documents.texts)
+        documents = replace(documents, known=known)
     if data_args.max_train_samples is not None:
         documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
@@ -204,7 +208,7 @@ def make_trainer(
             train_dataset=tokenised[0],
             processing_class=tokenizer,
             teacher_embeddings=documents.usable_vectors if documents else None,
-            known_labels=documents.usable_labels if documents else None,
+            known_topics=documents.usable_known if documents else None,
         )
     except HTTPError as error:
         raise SystemExit(

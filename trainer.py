@@ -30,7 +30,7 @@ from .clusters.spaces import Views, lexical_view
 from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.keywords import cluster_keywords
-from .texts.labels import number_topics
+from .texts.known import KnownTopics
 from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
 from .texts.prefix import prefix_ids, text_prefix
@@ -54,7 +54,7 @@ from .training.refresh import (
 )
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
-from .training.topics import check_topics
+from .training.topics import check_topics, embed_phrases, name_unfound
 
 
 class ClusteringTrainer(HubMixin, Trainer):
@@ -75,13 +75,13 @@ class ClusteringTrainer(HubMixin, Trainer):
     are numbered anew. A `data_collator` of your own is a `ClusteringCollator`. Other arguments are
     those of [`~transformers.Trainer`], in its order. `teacher_embeddings`, an array of shape
     `(num_documents, teacher_size)`, says of the training documents what an encoder says that knows
-    more; the finished model does without it. `known_labels` names the topic of those documents
-    whose topic is known, `None` for the others: its clusters come first, by these names, and the
-    other ones are discovered beside them.
+    more; the finished model does without it. `known_topics` are the topics of documents that people
+    know them of, `None` for the others, or what else is known (`texts.KnownTopics`): their clusters
+    come first, by these names, and the other ones are discovered beside them.
 
     Raises:
         InputError: There is no tokenizer, it has no mask token, a dataset holds neither texts nor
-            tokens, the teacher's embeddings or the known labels are not those of the documents, or
+            tokens, the teacher's embeddings or the known topics are not those of the documents, or
             one process was given several GPUs.
     """
 
@@ -101,7 +101,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         processing_class: Any = None,
         *,
         teacher_embeddings: np.ndarray | None = None,
-        known_labels: Sequence[str | None] | None = None,
+        known_topics: KnownTopics | Sequence[str | None] | None = None,
         **kwargs: Any,
     ) -> None:
         if processing_class is None:
@@ -132,11 +132,10 @@ class ClusteringTrainer(HubMixin, Trainer):
         if teacher_embeddings is not None:
             every = np.ones(len(self.train_dataset), dtype=bool)
             check_vectors(teacher_embeddings, every, "teacher_embeddings")
-        self.labels: np.ndarray | None = None
-        self.topics: list[str] = []
-        if known_labels is not None:
-            self.labels, self.topics = number_topics(known_labels)
-            check_topics(self.labels, self.topics, self.model, self.args, len(self.train_dataset))
+        self.known = check_topics(
+            known_topics, self.model, self.args, len(self.train_dataset or ())
+        )
+        self.unfound_topics: list[str] = []  # that no document comes near
         use_readable_log(self)
         self.model_accepts_loss_kwargs = True  # so the Trainer counts an update's masked tokens
         self.clustering: ClusteringState | None = None  # once the clusters have started
@@ -193,10 +192,16 @@ class ClusteringTrainer(HubMixin, Trainer):
             sample = draw_sample(len(self.train_dataset), seed=0, size=NUM_READ)
             texts = read_texts(self.train_dataset.select(sample), self.processing_class)
             warn_of_unknown_language(texts, self.processing_class)
+        known, constraints = self.known, None
+        if known is not None:
+            phrases = embed_phrases(known, self.inference, self.processing_class)
+            constraints = known.constraints()._replace(phrases=phrases)
+            embeddings = self._encode_training_set()
+            self.unfound_topics = name_unfound(known, phrases, embeddings, self.args.seed)
         self.clustering = initialize(
-            self.model, self.args, self.inference, self.views(), self.labels
+            self.model, self.args, self.inference, self.views(), constraints
         )
-        for cluster, name in enumerate(self.topics):
+        for cluster, name in enumerate(known.names if known else ()):
             self.model.config.id2label[cluster] = name
             self.clustering.named_by_user[cluster] = True
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)

@@ -54,7 +54,7 @@ def run(
             trainer.initialize_clusters = lambda: None  # they have started
             trainer.train()
             found["result"] = trainer.predict().clusters
-    names_of = np.array([*trainer.topics, *[""] * (int(num_clusters) - len(trainer.topics))])
+    names_of = np.array([*trainer.known.names, *[""] * (int(num_clusters) - len(trainer.topics))])
     classifier = LogisticRegression(C=10, max_iter=500)
     classifier.fit(embeddings[labelled], labels[labelled].astype(str))
     said = classifier.predict(embeddings[of_known])

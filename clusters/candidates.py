@@ -17,6 +17,7 @@ from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.preprocessing import normalize
 from tqdm.auto import trange
 
+from .constraints import Constraints, obey
 from .rows import batches, draw_sample
 from .spaces import Views, cluster_means, fit_discriminants, membership
 
@@ -68,8 +69,8 @@ def anneal(
     centroids: np.ndarray,
     num_stages: int = 5,
     num_rounds: int = 10,
-    labels: np.ndarray | None = None,
-    label_weight: float = 5.0,
+    constraints: Constraints | None = None,
+    known_weight: float = 5.0,
 ) -> np.ndarray:
     """Soft k-means on the unit sphere whose temperature falls from 0.1 to 0.04, `(num_documents,)`.
 
@@ -82,20 +83,22 @@ def anneal(
         centroids (`np.ndarray` of shape `(num_clusters, hidden_size)`): Where to begin.
         num_stages (`int`, *optional*, defaults to 5): Temperatures.
         num_rounds (`int`, *optional*, defaults to 10): Rounds at each.
-        labels (`np.ndarray` of shape `(num_documents,)`, *optional*): Clusters that documents stay
-            in; -1 for those that are free. `None`: all are.
-        label_weight (`float`, *optional*, defaults to 5): How many free documents one of them
+        constraints (`Constraints`, *optional*): What is known of some documents. `None`: all are
+            free.
+        known_weight (`float`, *optional*, defaults to 5): How many free documents one of these
             counts for.
     """
     centroids = normalize(centroids)
-    labels = np.full(len(embeddings), -1) if labels is None else labels
-    labelled = np.flatnonzero(labels >= 0)
+    is_known = False if constraints is None else constraints.is_known
+    known = np.flatnonzero(is_known)
     variance = max(1 - np.square(embeddings.mean(axis=0)).sum(), np.finfo(np.float32).eps)
     for temperature in np.geomspace(0.1, 0.04, num_stages) * variance:
         for _ in range(num_rounds):
             weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
-            weights[labelled] = 0
-            weights[labelled, labels[labelled]] = label_weight
+            if len(known):
+                clusters = obey(weights, constraints)
+                weights[known] = 0
+                weights[known, clusters[known]] = known_weight
             centroids = normalize(weights.T @ embeddings)
     return weights.argmax(axis=1)
 

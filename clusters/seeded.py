@@ -1,4 +1,5 @@
-"""Clusters around labelled examples: known topics keep to them, the others are discovered.
+"""Clusters around what people know: topics keep to their examples and words, the others are
+discovered.
 
 Few labels say which clusters are meant, and the many unlabelled texts where they lie; many labels
 say more than any clustering. Which holds is asked of the labelled texts themselves.
@@ -14,17 +15,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
 from .candidates import anneal
+from .constraints import FREE, Constraints, obey
 from .rows import draw_sample
 from .spaces import Views, cluster_means
 from .targets import teach
 
 
-UNKNOWN = -1  # topic of a document without a label
+MAX_ASKED = 3000  # documents that say how near others come
 CLUSTERS, CLASSIFIER = "clusters", "classifier"  # ways to sort documents of known topics
 
 
 class SeededStart(NamedTuple):
-    """Clusters around labelled examples.
+    """Clusters that go with what is known.
 
     Args:
         clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document; cluster j is
@@ -41,14 +43,14 @@ class SeededStart(NamedTuple):
     def describe(self) -> str:
         """What sorts the texts of known topics, and why."""
         if not self.held_out:
-            return "clusters form around them; no topic has two, so nothing could be held out."
+            return "clusters form around it; no topic has two texts, so none could be held out."
         shares = ", ".join(f"{name} {share:.1%}" for name, share in self.held_out.items())
-        return f"known topics are sorted by the {self.way} (right on those held out: {shares})."
+        return f"its topics are sorted by the {self.way} (right on texts held out: {shares})."
 
 
 def find_seeded_start(
     views: Views,
-    labels: np.ndarray,
+    known: Constraints,
     free_clusters: np.ndarray,
     num_clusters: int,
     seed: int,
@@ -58,85 +60,160 @@ def find_seeded_start(
     whichever puts more of the labelled documents right that it is not shown.
 
     Args:
-        views, labels, free_clusters, num_clusters: As in `seeded_clusters`.
+        views, known, free_clusters, num_clusters: As in `seeded_clusters`, but that topics need no
+            document where they have phrases.
         seed (`int`): Seed of what is held out.
         num_folds (`int`, *optional*, defaults to 5): Parts of the labelled documents that are held
             out in turn, fewer where topics have fewer.
     """
+
+    def cluster(labels: np.ndarray) -> tuple[np.ndarray, Constraints]:
+        if known.phrases is not None:
+            seen = (views.embeddings, labels, known.phrases)
+            labels = add_soft_examples(*seen, free_clusters, num_clusters)
+        shown = known.relabel(labels)
+        return seeded_clusters(views, shown, free_clusters, num_clusters), shown
+
     held_out: dict[str, float] = {}
-    folds = _deal(labels, num_folds, seed)
+    folds = _deal(known.labels, num_folds, seed)
     num_dealt = int((folds >= 0).sum())
     if num_dealt:
         right: dict[str, int] = dict.fromkeys((CLUSTERS, CLASSIFIER), 0)
         for fold in range(folds.max() + 1):
             held = np.flatnonzero(folds == fold)
-            shown = np.where(folds == fold, UNKNOWN, labels)
-            clusters = seeded_clusters(views, shown, free_clusters, num_clusters)
+            clusters, shown = cluster(np.where(folds == fold, FREE, known.labels))
             for way in right:
                 found = _sort(way, views, clusters, shown, held)
-                right[way] += int((found == labels[held]).sum())
+                right[way] += int((found == known.labels[held]).sum())
         held_out = {way: count / num_dealt for way, count in right.items()}
-    clusters = seeded_clusters(views, labels, free_clusters, num_clusters)
+    clusters, shown = cluster(known.labels)
     way = max(held_out, key=lambda name: held_out[name], default=CLUSTERS)
-    every = np.arange(len(labels))
-    return SeededStart(_sort(way, views, clusters, labels, every), way, held_out)
+    every = np.arange(len(clusters))
+    return SeededStart(_sort(way, views, clusters, shown, every), way, held_out)
 
 
 def seeded_clusters(
-    views: Views, labels: np.ndarray, free_clusters: np.ndarray, num_clusters: int
+    views: Views, known: Constraints, free_clusters: np.ndarray, num_clusters: int
 ) -> np.ndarray:
-    """Clusters that hold the labelled documents of their topic, `(num_documents,)`; cluster j is
-    topic j, those beyond the topics are discovered.
+    """Clusters that go with what is known, `(num_documents,)`; cluster j is topic j, those beyond
+    the topics are discovered.
 
     Annealed k-means whose centroids start at the means of the examples, which stay in their
     clusters (constrained seeding, Basu et al., ICML 2002), and at the clusters of a start without
-    labels that no topic is matched to; then linear discriminants in turns.
+    labels that no topic is matched to; then linear discriminants in turns. Without topics the
+    clusters of that start are only made to go with what is known.
 
     Args:
         views (`Views`): The documents.
-        labels (`np.ndarray` of shape `(num_documents,)`): Topic of each document, from 0; -1 where
-            it is not known. Each topic has one document or more.
+        known (`Constraints`): What is known of them; each topic has one document or more.
         free_clusters (`np.ndarray` of shape `(num_documents,)`): Clusters of a start without labels
             (`start.find_start`), as many.
         num_clusters (`int`): Number of clusters K, no less than that of topics.
     """
-    space, known = views.smoothed, labels >= 0
-    num_topics = labels.max() + 1
-    topics = cluster_means(space[known], labels[known], num_topics)
-    shared = np.zeros((num_topics, num_clusters))
-    np.add.at(shared, (labels[known], free_clusters[known]), 1)
-    # Where no example lies in a cluster, the nearest one is taken.
-    free_means = cluster_means(space, free_clusters, num_clusters)
-    shared += 0.1 * normalize(topics) @ normalize(free_means).T
+    space, labelled = views.smoothed, known.labels >= 0
+    clusters = free_clusters
+    if labelled.any():
+        labels = known.labels[labelled]
+        topics = cluster_means(space[labelled], labels, labels.max() + 1)
+        free_means = cluster_means(space, free_clusters, num_clusters)
+        # Where no example lies in a cluster, the nearest one is taken.
+        shared = 0.1 * normalize(topics) @ normalize(free_means).T
+        np.add.at(shared, (labels, free_clusters[labelled]), 1)
+        _, matched = linear_sum_assignment(shared, maximize=True)
+        others = np.delete(free_means, matched, axis=0)
+        clusters = anneal(space, np.vstack([topics, others]), constraints=known)
+    return _refine(views.for_discriminants, clusters, num_clusters, known)
+
+
+def add_soft_examples(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    phrases: np.ndarray,
+    free_clusters: np.ndarray,
+    num_clusters: int,
+    count: int = 5,
+) -> np.ndarray:
+    """Labels, `(num_documents,)`, with those of documents that come nearest to what is said of a
+    topic.
+
+    A short description lies too far from any one text to be an example itself, and the texts that
+    are nearest to it may be of other topics that it borders on. So topics and whole clusters are
+    matched first, one to one, and each topic takes the documents of its cluster that are nearest.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        labels (`np.ndarray` of shape `(num_documents,)`): Topic of each document; -1 for none.
+        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): Embedding of what is said of
+            each topic; a row of zeros where it is nothing.
+        free_clusters (`np.ndarray` of shape `(num_documents,)`): Clusters of a start without
+            labels.
+        num_clusters (`int`): Their number K, no less than that of topics.
+        count (`int`, *optional*, defaults to 5): Documents that a topic takes.
+    """
+    embeddings = normalize(embeddings)
+    middle, is_said = embeddings.mean(axis=0), np.any(phrases != 0, axis=1)
+    topics = normalize(normalize(phrases) - middle) * is_said[:, None]
+    means = cluster_means(embeddings, free_clusters, num_clusters)
+    shared = topics @ normalize(means - middle).T
+    labelled = labels >= 0
+    np.add.at(shared, (labels[labelled], free_clusters[labelled]), 1)
     _, matched = linear_sum_assignment(shared, maximize=True)
-    others = np.delete(free_means, matched, axis=0)
-    clusters = anneal(space, np.vstack([topics, others]), labels=labels)
-    return _refine(views.for_discriminants, clusters, num_clusters, labels)
+    softly = labels.copy()
+    for topic in np.flatnonzero(is_said):
+        rows = np.flatnonzero((free_clusters == matched[topic]) & ~labelled)
+        nearness = (embeddings[rows] - middle) @ topics[topic]
+        softly[rows[np.argsort(-nearness, kind="stable")[:count]]] = topic
+    return softly
+
+
+def find_no_texts(
+    embeddings: np.ndarray, phrases: np.ndarray, seed: int, count: int = 5, share: float = 0.01
+) -> np.ndarray:
+    """Topics, by their numbers, that no document comes near: those nearest to what is said of them
+    are less like it than all but 1 % of the documents are like those nearest to them.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `add_soft_examples`.
+        seed (`int`): Seed of the documents that are asked, where there are many.
+        count (`int`, *optional*, defaults to 5): Nearest documents, whose mean cosine counts.
+        share (`float`, *optional*, defaults to 0.01): Of the documents, which are as lonely.
+    """
+    seen = normalize(embeddings[draw_sample(len(embeddings), seed, MAX_ASKED)])
+    count = min(count, len(seen) - 1)
+
+    def likeness(rows: np.ndarray, skipped: int) -> np.ndarray:
+        nearest = -np.sort(-rows @ seen.T, axis=1)
+        return nearest[:, skipped : skipped + count].mean(axis=1)
+
+    lonely = np.quantile(likeness(seen, 1), share)  # each is nearest to itself
+    is_said = np.any(phrases != 0, axis=1)
+    return np.flatnonzero(is_said & (likeness(normalize(phrases), 0) < lonely))
 
 
 def thin_out(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Labels of at most so many documents, `(num_documents,)`, evenly over the topics: each keeps
     one or more.
     """
-    topics = labels.max() + 1
     if (labels >= 0).sum() <= size:
         return labels
-    thinned = np.full_like(labels, UNKNOWN)
-    for topic in range(topics):
+    topics = np.unique(labels[labels >= 0])
+    thinned = np.full_like(labels, FREE)
+    for topic in topics:
         rows = np.flatnonzero(labels == topic)
-        thinned[rows[draw_sample(len(rows), seed, max(1, size // topics))]] = topic
+        thinned[rows[draw_sample(len(rows), seed, max(1, size // len(topics)))]] = topic
     return thinned
 
 
 def _refine(
-    space: np.ndarray, clusters: np.ndarray, num_clusters: int, labels: np.ndarray, rounds: int = 5
+    space: np.ndarray, clusters: np.ndarray, num_clusters: int, known: Constraints, rounds: int = 5
 ) -> np.ndarray:
-    """Clusters by their own discriminants, in turns; labelled documents stay."""
-    clusters = np.where(labels >= 0, labels, clusters)
-    for _ in range(rounds):
-        nearest = teach(space, clusters, num_clusters).argmax(axis=1)
-        refined = np.where(labels >= 0, labels, nearest)
-        if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
+    """Clusters by their own discriminants, in turns, that go with what is known."""
+    for turn in range(rounds):
+        refined = obey(teach(space, clusters, num_clusters), known)
+        if np.array_equal(refined, clusters):
+            break
+        if turn and len(np.unique(refined)) < num_clusters:
             break
         clusters = refined
     return clusters
@@ -147,7 +224,7 @@ def _deal(labels: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
     topic's only one.
     """
     generator, folds = np.random.default_rng(seed), np.full(len(labels), -1)
-    for topic in range(labels.max() + 1):
+    for topic in range(labels.max(initial=FREE) + 1):
         rows = generator.permutation(np.flatnonzero(labels == topic))
         if len(rows) > 1:
             folds[rows] = np.arange(len(rows)) % num_folds
@@ -155,20 +232,21 @@ def _deal(labels: np.ndarray, num_folds: int, seed: int) -> np.ndarray:
 
 
 def _sort(
-    way: str, views: Views, clusters: np.ndarray, labels: np.ndarray, rows: np.ndarray
+    way: str, views: Views, clusters: np.ndarray, known: Constraints, rows: np.ndarray
 ) -> np.ndarray:
     """Clusters of some documents by one way, `(len(rows),)`; discovered clusters stay, and so do
-    labelled documents.
+    documents of which something is known.
 
     The classifier is logistic regression of the labelled documents in three spaces, whose
     probabilities are multiplied.
     """
-    known = labels >= 0
-    if way == CLUSTERS or labels.max() == 0:
+    labels, labelled = known.labels, known.labels >= 0
+    num_topics = labels.max(initial=FREE) + 1
+    if way == CLUSTERS or num_topics < 2:
         return clusters[rows]
-    logits = np.zeros((len(rows), labels.max() + 1))
+    logits = np.zeros((len(rows), num_topics))
     for space in (views.embeddings, views.fused, views.smoothed):
-        classifier = LogisticRegression(C=10, max_iter=500).fit(space[known], labels[known])
+        classifier = LogisticRegression(C=10, max_iter=500).fit(space[labelled], labels[labelled])
         logits += classifier.predict_log_proba(space[rows])
-    said = np.where(known[rows], labels[rows], logits.argmax(axis=1))
-    return np.where(clusters[rows] <= labels.max(), said, clusters[rows])
+    stays = known.is_known[rows] | (clusters[rows] >= num_topics)
+    return np.where(stays, clusters[rows], logits.argmax(axis=1))

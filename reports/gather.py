@@ -21,6 +21,7 @@ from .result import (
     SCORES_OF_K,
     START_SCORES,
     START_SIZES,
+    UNFOUND,
     ClusteringResult,
     mean_per_cluster,
 )
@@ -38,6 +39,7 @@ OF_THE_CLUSTERS = {
     SCORES_OF_K,
     START_SCORES,
     START_SIZES,
+    UNFOUND,
 }
 
 
@@ -83,6 +85,8 @@ def gather_result(
     if documents.classes is not None:
         classes = documents.classes[documents.usable]
         measured |= score_against_gold(trainer, classes, clusters, probabilities)
+    if trainer.unfound_topics:
+        measured[UNFOUND] = trainer.unfound_topics
     measured["num_clusters"] = config.num_clusters
     means = mean_per_cluster(probabilities, clusters, config.num_clusters)
     measured["cluster_probability"] = means.tolist()

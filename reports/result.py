@@ -20,6 +20,8 @@ from .nearest import nearest_documents
 
 
 NUM_ASTRAY = 5  # labelled texts outside their topic that are quoted
+UNFOUND = "topics_without_texts"  # in the metrics
+NUM_BESIDE = 10  # clusters beside the known topics that are named
 OUTLIER = -1  # the cluster of documents that belong nowhere
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
@@ -155,24 +157,34 @@ class ClusteringResult:
 
     @cached_property
     def about_topics(self) -> list[str]:
-        """What became of the topics that people knew of some texts; nothing without any."""
-        known = self.documents.usable_labels
-        if known is None:
+        """What became of the topics that people know; nothing without any."""
+        known = self.documents.usable_known
+        if known is None or not known.names:
             return []
-        topics = set(known) - {None}
+        topics = [known.names[label] if label >= 0 else None for label in known.labels]
         found = [self.labels[cluster] for cluster in self.clusters]
-        rows = [row for row, topic in enumerate(known) if topic is not None]
-        astray = [row for row in rows if known[row] != found[row]]
+        rows = [row for row, topic in enumerate(topics) if topic is not None]
+        astray = [row for row in rows if topics[row] != found[row]]
+        beside = [label for label in self.labels if label not in known.names]
         lines = [
             f"{len(rows) - len(astray):,} of {len(rows):,} labelled texts are in the cluster of "
-            f"their topic; {self.num_clusters - len(topics):,} clusters were discovered beside "
-            f"the {len(topics):,} topics."
+            f"their topic.",
+            f"Discovered beside the {len(known.names):,} topics: {len(beside):,} clusters"
+            + (f" ({'; '.join(beside[:NUM_BESIDE])}" if beside else "")
+            + (", ...)." if len(beside) > NUM_BESIDE else ")." if beside else "."),
         ]
-        alone = topics - {found[row] for row, topic in enumerate(known) if topic is None}
+        others = {found[row] for row, topic in enumerate(topics) if topic is None}
+        alone = [name for name in known.names if name not in others]
         if alone:
-            lines.append(f"No text beside its examples: {', '.join(sorted(map(str, alone)))}.")
+            lines.append(f"No text beside its examples: {', '.join(alone)}.")
+        far = self.metrics.get(UNFOUND)
+        if far:
+            lines.append(
+                f"No text comes near what is said of: {', '.join(far)}. These clusters may hold "
+                "other texts."
+            )
         lines += [
-            f"Labelled {known[row]}, found in {found[row]}: {shorten(self.texts[row], 100)}"
+            f"Labelled {topics[row]}, found in {found[row]}: {shorten(self.texts[row], 100)}"
             for row in astray[:NUM_ASTRAY]
         ]
         return lines

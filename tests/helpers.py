@@ -96,7 +96,7 @@ def build_trainer(
     fixed_masks: bool = False,
     eval_dataset: Any = None,
     teacher_embeddings: np.ndarray | None = None,
-    known_labels: list[str | None] | None = None,
+    known_topics: list[str | None] | None = None,
     **arguments: Any,
 ) -> ClusteringTrainer:
     """A trainer on the CPU that saves nothing; with `fixed_masks`, one in whose steps nothing is
@@ -112,7 +112,7 @@ def build_trainer(
     } | arguments
     args = ClusteringTrainingArguments(**arguments)
     kwargs = {"eval_dataset": eval_dataset, "teacher_embeddings": teacher_embeddings}
-    kwargs["known_labels"] = known_labels
+    kwargs["known_topics"] = known_topics
     if fixed_masks:
         kwargs["data_collator"] = FixedMasks(tokenizer, args.mlm_probability)
         for module in model.modules():

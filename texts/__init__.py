@@ -9,7 +9,7 @@ from .documents import (
     stream_documents,
 )
 from .keywords import cluster_keywords
-from .labels import number_topics, read_labels
+from .known import KnownTopics, read_labels
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
 from .spool import SpooledDocuments, spool_documents
@@ -23,11 +23,13 @@ from .tokens import (
     read_texts,
     tokenize,
 )
+from .topics_file import read_known_topics
 from .vectors import check_vectors, read_vectors
 
 
 __all__ = [
     "Documents",
+    "KnownTopics",
     "SpooledDocuments",
     "add_text_prefix",
     "are_named",
@@ -41,13 +43,13 @@ __all__ = [
     "make_documents",
     "make_labels",
     "name_clusters",
-    "number_topics",
     "pick_column",
     "prefix_ids",
     "prepare_dataset",
     "prepare_parts",
     "read_batches",
     "read_columns",
+    "read_known_topics",
     "read_labels",
     "read_texts",
     "read_vectors",

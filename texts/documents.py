@@ -17,6 +17,7 @@ import numpy as np
 
 from ..clusters.rows import draw_sample
 from ..errors import InputError
+from .known import KnownTopics
 from .readers import Columns
 from .tables import read_batches
 
@@ -35,7 +36,7 @@ class Documents:
         usable (`np.ndarray` of shape `(num_rows,)`): Whether the row's text can be clustered.
         classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
         vectors (`np.ndarray` of shape `(num_rows, teacher_size)`, *optional*): What a teacher says.
-        labels (`list`, *optional*): Topic that people know a row to be of, `None` for none.
+        known (`KnownTopics`, *optional*): What people know of some of them.
     """
 
     ids: list
@@ -43,7 +44,7 @@ class Documents:
     usable: np.ndarray
     classes: np.ndarray | None = None
     vectors: np.ndarray | None = None
-    labels: list[str | None] | None = None
+    known: KnownTopics | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -65,22 +66,25 @@ class Documents:
         return None if self.vectors is None else self.vectors[self.usable]
 
     @cached_property
-    def usable_labels(self) -> list[str | None] | None:
-        return None if self.labels is None else list(compress(self.labels, self.usable))
+    def usable_known(self) -> KnownTopics | None:
+        return None if self.known is None else self.known.take(np.flatnonzero(self.usable))
 
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
-        than `size`.
+        than `size`. Those of which something is known come first.
         """
         if size >= len(self):
             return self
-        rows = draw_sample(len(self), seed, size)
+        known = np.empty(0, dtype=int) if self.known is None else self.known.rows
+        others = np.setdiff1d(np.arange(len(self)), known)
+        drawn = known[draw_sample(len(known), seed, size)]
+        rows = np.union1d(drawn, others[draw_sample(len(others), seed, size - len(drawn))])
         classes, vectors = (
             None if known is None else known[rows] for known in (self.classes, self.vectors)
         )
         ids, texts = ([column[row] for row in rows] for column in (self.ids, self.texts))
-        labels = None if self.labels is None else [self.labels[row] for row in rows]
-        return Documents(ids, texts, self.usable[rows], classes, vectors, labels)
+        topics = None if self.known is None else self.known.take(rows)
+        return Documents(ids, texts, self.usable[rows], classes, vectors, topics)
 
 
 def make_documents(

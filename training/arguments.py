@@ -111,6 +111,13 @@ class ClusteringTrainingArguments(TrainingArguments):
             "too, and the finished model does without it."
         },
     )
+    known_weight: float = field(
+        default=1.0,
+        metadata={
+            "help": "How far the target p of texts of which something is known (--topics, "
+            "--known_label_column) is their topic alone, from 0 to 1."
+        },
+    )
     size_prior: str = field(
         default="start",
         metadata={
@@ -185,6 +192,7 @@ class ClusteringTrainingArguments(TrainingArguments):
             f"min_clusters={self.min_clusters} or more",
         )
         expect(0 < self.mlm_probability < 1, "mlm_probability", "a share between 0 and 1")
+        expect(0 <= self.known_weight <= 1, "known_weight", "a share from 0 to 1")
         expect(self.mlm_weight >= 0, "mlm_weight", "0 or more")
         expect(self.clustering_weight >= 0, "clustering_weight", "0 or more")
         expect(

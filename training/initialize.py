@@ -9,6 +9,7 @@ import torch
 from accelerate.utils import broadcast
 
 from ..clusters.candidates import kmeans
+from ..clusters.constraints import FREE, Constraints, obey
 from ..clusters.num_clusters import estimate_num_clusters
 from ..clusters.quality import ClusterScore
 from ..clusters.rows import draw_sample
@@ -38,7 +39,7 @@ def initialize(
     args: ClusteringTrainingArguments,
     inference: Inference,
     views: Views,
-    labels: np.ndarray | None = None,
+    known: Constraints | None = None,
 ) -> ClusteringState:
     """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
@@ -49,8 +50,8 @@ def initialize(
         args (`ClusteringTrainingArguments`): How the clusters start.
         inference (`Inference`): Of that model.
         views (`Views`): The training documents.
-        labels (`np.ndarray` of shape `(num_documents,)`, *optional*): Topic of documents that it is
-            known of, from 0, -1 for the others. Cluster j is then topic j.
+        known (`Constraints`, *optional*): What people know of some documents and topics. Cluster j
+            is then topic j.
 
     Returns:
         `ClusteringState`: The clustering, with the targets that its teacher, or the model itself,
@@ -60,11 +61,12 @@ def initialize(
     keeps_clusters = args.init is None and model.has_clusters
     sample = draw_sample(len(embeddings), args.seed)
     score = ClusterScore(sample, views.take(sample).fused)
-    scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views, labels)
+    least = max(args.min_clusters, known.least_clusters if known else 0)
+    scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views, least)
     num_clusters = model.config.num_clusters
     fused = fuse(embeddings, views.lexical, 1.0, args.output_dir, views.teacher)
     baseline, start, found, repeats = _cluster(
-        num_clusters, args, views, fused, score, labels, keeps_clusters
+        num_clusters, args, views, fused, score, known, keeps_clusters
     )
     if not keeps_clusters:
         means = cluster_means(embeddings, start.numpy(), num_clusters)
@@ -72,12 +74,12 @@ def initialize(
     agreed = None
     if model.config.alpha is None:
         fit_alpha(model, args, embeddings)
-        known = 0.0 if repeats is None else agreement(start.numpy(), repeats)
-        agreed = broadcast(torch.tensor([known], dtype=torch.float32, device=args.device))
+        share = 0.0 if repeats is None else agreement(start.numpy(), repeats)
+        agreed = broadcast(torch.tensor([share], dtype=torch.float32, device=args.device))
 
     q = inference.assign(embeddings)
     untrained = q.argmax(dim=1)
-    start = untrained if keeps_clusters else start
+    start = torch.from_numpy(obey(q.numpy(), known)) if keeps_clusters else start
     state = ClusteringState(
         start_clusters=start,
         clusters=untrained,
@@ -87,7 +89,9 @@ def initialize(
         kmeans_clusters=baseline if args.kmeans_baseline else None,
         repeats=None if repeats is None else torch.from_numpy(repeats),
         agreement=agreed,
-        labels=None if labels is None else torch.from_numpy(labels),
+        labels=None
+        if known is None
+        else torch.where(torch.from_numpy(known.is_known), start, FREE),
         new_head_loss=initial_loss(model, args),
         num_clusters_scores=scores_of_k,
     )
@@ -108,7 +112,7 @@ def _cluster(
     views: Views,
     fused: np.ndarray,
     score: ClusterScore,
-    labels: np.ndarray | None,
+    known: Constraints | None,
     keeps_clusters: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, Start | None, np.ndarray | None]:
     """Clusters of k-means and of the start, both `(num_documents,)` and 0 where nobody asks for
@@ -121,7 +125,7 @@ def _cluster(
             clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
         if not keeps_clusters and args.init != "kmeans":
             found, clusters[1], repeats = _find_start(
-                num_clusters, args, views, fused, score, labels
+                num_clusters, args, views, fused, score, known
             )
     baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
     return baseline, start, found, repeats
@@ -181,18 +185,19 @@ def _find_start(
     views: Views,
     fused: np.ndarray,
     score: ClusterScore,
-    labels: np.ndarray | None,
+    known: Constraints | None,
 ) -> tuple[Start, np.ndarray, np.ndarray]:
     """The start, clusters of all documents `(num_documents,)`, and the repeats.
 
-    Beyond 20,000 documents it is that of a sample and of labelled ones, and the others go where the
-    sample's discriminants say.
+    Beyond 20,000 documents it is that of a sample and of those of which something is known, and the
+    others go where the sample's discriminants say.
     """
     num_documents = len(views.embeddings)
     sample = draw_sample(num_documents, args.seed, MAX_STARTING)
-    if labels is not None:
-        thinned = thin_out(labels, MAX_STARTING, args.seed)
-        sample = np.union1d(sample, np.flatnonzero(thinned >= 0))
+    if known is not None:
+        thinned = thin_out(known.labels, MAX_STARTING, args.seed)
+        paired = known.is_known & (known.labels < 0)
+        sample = np.union1d(sample, np.flatnonzero((thinned >= 0) | paired))
     seen = views.take(sample)
     if len(sample) < num_documents:
         judged = draw_sample(len(sample), args.seed)
@@ -206,26 +211,24 @@ def _find_start(
         logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
     repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
     found = start.clusters
-    if labels is not None:
-        seeded = find_seeded_start(seen, thinned[sample], found, num_clusters, args.seed)
+    if known is not None:
+        shown = known.relabel(thinned).take(sample)
+        seeded = find_seeded_start(seen, shown, found, num_clusters, args.seed)
         found = seeded.clusters
-        logger.info("Labelled texts: %s", seeded.describe())
+        logger.info("What is known: %s", seeded.describe())
     if len(sample) == num_documents:  # there are no others
         return start, found, repeats
     clusters = np.full(num_documents, -1)
     clusters[sample] = found
     clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
     clusters[sample] = found
-    if labels is not None:
-        clusters = np.where(labels >= 0, labels, clusters)
+    if known is not None:
+        clusters = np.where(known.labels >= 0, known.labels, clusters)
     return start, clusters, repeats
 
 
 def _find_num_clusters(
-    model: BertForClustering,
-    args: ClusteringTrainingArguments,
-    views: Views,
-    labels: np.ndarray | None,
+    model: BertForClustering, args: ClusteringTrainingArguments, views: Views, least: int
 ) -> torch.Tensor | None:
     """Give the model as many clusters as the documents seem to hold, if nobody said how many.
 
@@ -236,9 +239,8 @@ def _find_num_clusters(
         return None
     found, scores = torch.zeros(1, dtype=torch.long), None
     if args.is_main_process:
-        least = args.min_clusters if labels is None else max(args.min_clusters, labels.max() + 1)
         estimate = estimate_num_clusters(
-            views, args.seed, int(least), args.max_clusters, progress=args.shows_progress
+            views, args.seed, least, args.max_clusters, progress=args.shows_progress
         )
         found[0] = estimate.num_clusters
         scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)

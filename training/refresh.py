@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainingArguments) -> None:
-    """Make the table of p from soft assignments; not where the loss has no weight. Documents whose
-    topic is known are wholly of its cluster.
+    """Make the table of p from soft assignments; not where the loss has no weight. Documents of
+    which something is known are of their cluster as far as that weighs (`known_weight`).
 
     Args:
         state (`ClusteringState`): Whose `targets` are set. Large ones stay on the CPU, or on disk.
@@ -31,8 +31,9 @@ def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainin
         return
     p = target_distribution(q, state.prior, out=q)
     if state.labels is not None:
-        known = state.labels >= 0
-        p[known] = F.one_hot(state.labels[known], state.num_clusters).to(p.dtype)
+        known, weight = state.labels >= 0, args.known_weight
+        said = F.one_hot(state.labels[known], state.num_clusters).to(p.dtype)
+        p[known] = torch.lerp(p[known], said, weight)
     place_targets(state, p, args.device)
 
 

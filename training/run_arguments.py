@@ -146,6 +146,14 @@ class DataArguments:
             "form around them, and the others are discovered."
         },
     )
+    topics: str | None = field(
+        default=None,
+        metadata={
+            "help": "File .yaml or .json of topics that are known: `name`, and where you like "
+            "`description`, `phrases` and `examples`, which are ids or texts; also pairs of these "
+            "that belong `together` or `apart`."
+        },
+    )
     id_column: str | None = field(
         default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}
     )

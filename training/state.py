@@ -37,7 +37,7 @@ class ClusteringState:
         agreement (`torch.FloatTensor` of shape `(1,)`, *optional*): Share that the repeats agree
             in, where alpha is fitted; 0: not known.
         labels (`torch.LongTensor` of shape `(num_documents,)`, *optional*): Cluster of documents
-            whose topic is known, -1 for the others. `None`: of none.
+            of which something is known, -1 for the others. `None`: of none.
         new_head_loss (`torch.FloatTensor` of shape `()`, *optional*): Running mean of the masked-LM
             loss while a new head learns alone (`new_head.NewHead`). `None`: its gradient reaches
             the encoder.

@@ -5,6 +5,7 @@ import pytest
 
 from bert_clustering.clusters import seeded
 from bert_clustering.clusters.candidates import anneal
+from bert_clustering.clusters.constraints import constrain
 from bert_clustering.clusters.metrics import clustering_accuracy
 from bert_clustering.clusters.seeded import (
     CLASSIFIER,
@@ -36,7 +37,10 @@ def test_a_document_that_stays_draws_its_cluster_to_it(groups):
     labels = np.full(len(numbers), -1)
     labels[np.flatnonzero(numbers == 0)[:20]] = 1
     begin = np.eye(24, dtype=np.float32)[:4]
-    free, drawn = anneal(views.embeddings, begin), anneal(views.embeddings, begin, labels=labels)
+    free, drawn = (
+        anneal(views.embeddings, begin),
+        anneal(views.embeddings, begin, constraints=constrain(labels)),
+    )
     of_first = numbers == 0
     assert (free[of_first] == 0).all() and (drawn[of_first] == 1).mean() > 0.9
 
@@ -46,7 +50,7 @@ def test_known_topics_come_first_and_the_others_are_discovered(groups, topics):
     views, numbers = groups
     labels = some_of(numbers, topics, count=3)
     free = np.array([2, 0, 3, 1])[numbers]  # under numbers of its own
-    clusters = seeded_clusters(views, labels, free, num_clusters=4)
+    clusters = seeded_clusters(views, constrain(labels), free, num_clusters=4)
     assert clustering_accuracy(numbers, clusters) > 0.97
     for number, topic in enumerate(topics):
         assert (clusters[numbers == topic] == number).mean() > 0.95
@@ -59,7 +63,7 @@ def test_a_topic_that_no_cluster_holds_finds_its_own(groups):
     labels = some_of(numbers, [0, 1], count=5)
     free = np.array([0, 0, 1, 2])[numbers]
     free[numbers == 3] = 2 + np.arange((numbers == 3).sum()) % 2
-    clusters = seeded_clusters(views, labels, free, num_clusters=4)
+    clusters = seeded_clusters(views, constrain(labels), free, num_clusters=4)
     assert clustering_accuracy(numbers, clusters) > 0.95
 
 
@@ -72,7 +76,7 @@ def test_where_labels_know_what_clusters_do_not_a_classifier_sorts(groups):
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     views = Views(embeddings.astype(np.float32), np.zeros((240, 0), dtype=np.float32))
     labels = some_of(side, [0, 1], count=40)
-    start = find_seeded_start(views, labels, numbers, num_clusters=2, seed=0)
+    start = find_seeded_start(views, constrain(labels), numbers, num_clusters=2, seed=0)
     assert tuple(start.held_out) == (CLUSTERS, CLASSIFIER)
     assert start.way == CLASSIFIER and start.held_out[start.way] > 0.9
     assert (start.clusters == side).mean() > 0.9
@@ -86,7 +90,7 @@ def test_labelled_documents_stay_and_discovered_clusters_are_left_alone(groups, 
     labels[np.flatnonzero(numbers == 1)[0]] = 0  # wrong, but somebody said so
     sort = seeded._sort
     monkeypatch.setattr(seeded, "_sort", lambda _, *args: sort(way, *args))
-    start = find_seeded_start(views, labels, numbers, num_clusters=4, seed=0)
+    start = find_seeded_start(views, constrain(labels), numbers, num_clusters=4, seed=0)
     assert (start.clusters[labels >= 0] == labels[labels >= 0]).all()
     assert len(set(start.clusters[numbers == 3])) == 1 and (start.clusters[numbers == 3] >= 2).all()
 
@@ -94,8 +98,8 @@ def test_labelled_documents_stay_and_discovered_clusters_are_left_alone(groups, 
 def test_with_one_example_each_nothing_can_be_held_out(groups):
     views, numbers = groups
     labels = some_of(numbers, [0, 1, 2, 3], count=1)
-    start = find_seeded_start(views, labels, numbers, num_clusters=4, seed=0)
-    assert start.way == CLUSTERS and start.held_out == {} and "nothing could" in start.describe()
+    start = find_seeded_start(views, constrain(labels), numbers, num_clusters=4, seed=0)
+    assert start.way == CLUSTERS and start.held_out == {} and "none could" in start.describe()
     assert (start.clusters == numbers).mean() > 0.95
 
 

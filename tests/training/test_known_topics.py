@@ -17,7 +17,7 @@ def every_tenth(classes: list[str], names: set[str]) -> list[str | None]:
 def test_known_topics_keep_their_number_and_name(make_trainer, corpus):
     texts, classes = corpus
     labels = every_tenth(classes, {"money", "space"})
-    trainer = make_trainer(known_labels=labels, num_train_epochs=2)
+    trainer = make_trainer(known_topics=labels, num_train_epochs=2)
     trainer.train()
     names = [trainer.model.config.id2label[cluster] for cluster in range(3)]
     topics = list(dict.fromkeys(name for name in labels if name))
@@ -37,7 +37,7 @@ def test_known_topics_keep_their_number_and_name(make_trainer, corpus):
 
 def test_without_a_teacher_they_stay_in_the_target_at_every_refresh(make_trainer, corpus):
     trainer = make_trainer(
-        known_labels=every_tenth(corpus[1], {"money"}), lexical_teacher=False, num_train_epochs=2
+        known_topics=every_tenth(corpus[1], {"money"}), lexical_teacher=False, num_train_epochs=2
     )
     trainer.train()
     known = trainer.clustering.labels >= 0
@@ -46,7 +46,7 @@ def test_without_a_teacher_they_stay_in_the_target_at_every_refresh(make_trainer
 
 def test_they_hold_in_a_resumed_training(make_trainer, corpus):
     labels = every_tenth(corpus[1], {"money", "space"})
-    common = {"known_labels": labels, "num_train_epochs": 2}
+    common = {"known_topics": labels, "num_train_epochs": 2}
     whole = make_trainer(save_strategy="epoch", save_total_limit=2, **common)
     whole.train()
     first = min(Path(whole.args.output_dir).glob("checkpoint-*"), key=lambda p: int(p.name[11:]))
@@ -59,32 +59,38 @@ def test_they_hold_in_a_resumed_training(make_trainer, corpus):
 
 def test_a_search_for_the_number_finds_no_fewer_than_the_topics(make_trainer, corpus):
     trainer = make_trainer(
-        known_labels=every_tenth(corpus[1], {"money", "space", "fruit"}), max_clusters=6
+        known_topics=every_tenth(corpus[1], {"money", "space", "fruit"}), max_clusters=6
     )
     trainer.initialize_clusters()
     assert trainer.model.config.num_clusters >= 3
-    assert set(trainer.topics) <= set(trainer.model.config.id2label.values())
+    assert set(trainer.known.names) <= set(trainer.model.config.id2label.values())
 
 
 @pytest.mark.parametrize(
     "labels, arguments, said",
     [
-        (["a"] * 90, {}, "expected 91, one per document or None, got 90"),
+        (["a"] * 90, {}, "expected 91 labels, one per document or None, got 90"),
         ([None] * 91, {}, "expected a topic of one document or more, got none"),
-        ([*"abcd", *[None] * 87], {}, "4 topics do not fit into 3 clusters"),
+        ([*"abcd", *[None] * 87], {}, "4 do not fit into 3 clusters"),
         ([*"ab", *[None] * 89], {"init": "kmeans"}, "do not go with --init kmeans"),
     ],
 )
 def test_labels_that_cannot_steer_are_one_error(make_trainer, labels, arguments, said):
     with pytest.raises(InputError, match=said):
-        make_trainer(known_labels=labels, **arguments)
+        make_trainer(known_topics=labels, **arguments)
 
 
-def test_a_model_that_has_clusters_is_not_steered_without_a_new_start(make_trainer, corpus):
-    trainer = make_trainer(num_train_epochs=1)
+def test_a_model_that_has_clusters_is_steered_by_its_names(make_trainer, corpus):
+    trainer = make_trainer(known_topics=every_tenth(corpus[1], {"money"}), num_train_epochs=1)
     trainer.train()
     trainer.save_model()
-    labels = every_tenth(corpus[1], {"money"})
-    with pytest.raises(InputError, match="Known labels are for a new start"):
-        make_trainer(name=trainer.args.output_dir, known_labels=labels)
-    make_trainer(name=trainer.args.output_dir, known_labels=labels, init="auto")
+    folder, names = trainer.args.output_dir, trainer.model.config.id2label
+    labels = [names[2] if row == 5 else None for row in range(91)]
+    again = make_trainer(name=folder, known_topics=labels, num_train_epochs=1)
+    again.train()
+    assert again.model.config.id2label == names
+    assert again.clustering.targets[5].tolist() == [0, 0, 1]
+    assert again.clustering.labels.tolist() == [2 if row == 5 else -1 for row in range(91)]
+    with pytest.raises(InputError, match="none is called 'space'"):
+        make_trainer(name=folder, known_topics=every_tenth(corpus[1], {"space"}))
+    make_trainer(name=folder, known_topics=every_tenth(corpus[1], {"space"}), init="auto")

@@ -39,6 +39,8 @@ class BertClusterConfig(PreTrainedConfig):
             all of them is told.
         mlm_head_is_fresh (`bool`, *optional*, defaults to `False`): Whether the masked-LM head
             still holds random weights, because the checkpoint came without one.
+        known_topics (`list[str]`, *optional*): Names of clusters that people gave, which stay where
+            such a cluster is merged. `None`: none.
         base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a
             folder.
         text_prefix (`str`, *optional*): What the tokenizer that is saved with the model puts before
@@ -59,6 +61,7 @@ class BertClusterConfig(PreTrainedConfig):
     normalize_embeddings: bool = True
     typical_distance: list[float] | None = None
     mlm_head_is_fresh: bool = False
+    known_topics: list[str] | None = None
     base_model: str | None = None
     text_prefix: str | None = None
     long_documents: Literal["head", "mean"] = "head"

@@ -54,7 +54,7 @@ from .training.refresh import (
 )
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
-from .training.topics import check_topics, embed_phrases, name_unfound
+from .training.topics import check_topics, embed_phrases, name_topics, name_unfound
 
 
 class ClusteringTrainer(HubMixin, Trainer):
@@ -194,18 +194,21 @@ class ClusteringTrainer(HubMixin, Trainer):
             warn_of_unknown_language(texts, self.processing_class)
         known, constraints = self.known, None
         if known is not None:
-            phrases = embed_phrases(known, self.inference, self.processing_class)
-            constraints = known.constraints()._replace(phrases=phrases)
-            embeddings = self._encode_training_set()
-            self.unfound_topics = name_unfound(known, phrases, embeddings, self.args.seed)
+            constraints = known.constraints()._replace(phrases=self._embed_phrases(known))
         self.clustering = initialize(
             self.model, self.args, self.inference, self.views(), constraints
         )
-        for cluster, name in enumerate(known.names if known else ()):
-            self.model.config.id2label[cluster] = name
-            self.clustering.named_by_user[cluster] = True
+        name_topics(self.model.config, self.clustering, known, self.unfound_topics)
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
         self._name_clusters()
+
+    def _embed_phrases(self, known: KnownTopics) -> np.ndarray | None:
+        """What is said of known topics (`embed_phrases`); finds out whom no document comes near."""
+        phrases = embed_phrases(known, self.inference, self.processing_class)
+        if phrases is not None:
+            embeddings = self._encode_training_set()
+            self.unfound_topics = name_unfound(known, phrases, embeddings, self.args.seed)
+        return phrases
 
     def views(self) -> Views:
         """The training documents as the start sees them: their embeddings, their words, and what
@@ -453,7 +456,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         saved, config = type(self.model.config).from_pretrained(checkpoint), self.model.config
         if saved.num_clusters != config.num_clusters:
             self.model.resize_clusters(saved.num_clusters)
-        for name in ("alpha", "id2label", "label2id", "mlm_head_is_fresh"):
+        for name in ("alpha", "id2label", "label2id", "known_topics", "mlm_head_is_fresh"):
             setattr(config, name, getattr(saved, name))
         self.clustering = state = ClusteringState.load(checkpoint)
         state.guard.keeps_weights = self.args.keep_best

@@ -5,7 +5,6 @@ of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,12 @@ from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
+from .known import describe_known
 from .layout import cluster_positions
 from .nearest import nearest_documents
 
 
-NUM_ASTRAY = 5  # labelled texts outside their topic that are quoted
 UNFOUND = "topics_without_texts"  # in the metrics
-NUM_BESIDE = 10  # clusters beside the known topics that are named
 OUTLIER = -1  # the cluster of documents that belong nowhere
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
@@ -159,35 +157,11 @@ class ClusteringResult:
     def about_topics(self) -> list[str]:
         """What became of the topics that people know; nothing without any."""
         known = self.documents.usable_known
-        if known is None or not known.names:
+        if known is None:
             return []
-        topics = [known.names[label] if label >= 0 else None for label in known.labels]
         found = [self.labels[cluster] for cluster in self.clusters]
-        rows = [row for row, topic in enumerate(topics) if topic is not None]
-        astray = [row for row in rows if topics[row] != found[row]]
-        beside = [label for label in self.labels if label not in known.names]
-        lines = [
-            f"{len(rows) - len(astray):,} of {len(rows):,} labelled texts are in the cluster of "
-            f"their topic.",
-            f"Discovered beside the {len(known.names):,} topics: {len(beside):,} clusters"
-            + (f" ({'; '.join(beside[:NUM_BESIDE])}" if beside else "")
-            + (", ...)." if len(beside) > NUM_BESIDE else ")." if beside else "."),
-        ]
-        others = {found[row] for row, topic in enumerate(topics) if topic is None}
-        alone = [name for name in known.names if name not in others]
-        if alone:
-            lines.append(f"No text beside its examples: {', '.join(alone)}.")
-        far = self.metrics.get(UNFOUND)
-        if far:
-            lines.append(
-                f"No text comes near what is said of: {', '.join(far)}. These clusters may hold "
-                "other texts."
-            )
-        lines += [
-            f"Labelled {topics[row]}, found in {found[row]}: {shorten(self.texts[row], 100)}"
-            for row in astray[:NUM_ASTRAY]
-        ]
-        return lines
+        unfound = self.metrics.get(UNFOUND, [])
+        return describe_known(known, self.labels, found, self.texts, unfound)
 
     @property
     def about_start(self) -> str | None:

@@ -338,7 +338,7 @@ def test_topics_of_some_rows_steer_the_clusters(run, corpus, headless_dir, tmp_p
     printed = capsys.readouterr().out
     labelled = sum(name != "" for name in known)
     assert re.search(rf"\d+ of {labelled} labelled texts are in the cluster of their", printed)
-    assert "1 clusters were discovered beside the 2 topics" in printed
+    assert "Clusters beside the known topics: 1 (" in printed
     page = (output / "results" / "report.html").read_text(encoding="utf-8")
     assert "labelled texts are in the cluster of their topic" in page
 

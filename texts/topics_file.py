@@ -79,10 +79,10 @@ def _add(
     topic_of: dict[int, str] = {}
     for number, topic in enumerate(content.get("topics", []), 1):
         where = f"{file}: topic {number}"
-        if not isinstance(topic, dict) or not str(topic.get("name") or "").strip():
+        if not isinstance(topic, dict) or "name" not in topic:
             raise InputError(f"{where}: expected a name, got {short_repr(topic)}.")
         _expect_keys(topic, OF_A_TOPIC, where)
-        name = str(topic["name"]).strip()
+        name = _string(topic["name"], f"{where}: name")
         if name in names:
             raise InputError(f"{where}: '{name}' stands there twice. Name each topic once.")
         names.append(name)

@@ -1,7 +1,8 @@
 """Clusters of a trained model made one, without training.
 
 The merged cluster's centroid is the mean of theirs, weighted by their documents. Its number is the
-smallest of theirs; the numbers after the others move up, so that none is left out.
+smallest of theirs; the numbers after the others move up, so that none is left out. Its name is that
+of the first of them that is a known topic.
 """
 
 import logging
@@ -93,7 +94,8 @@ def new_numbers(groups: list[list[int]], num_clusters: int) -> np.ndarray:
 
 @torch.no_grad()
 def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndarray) -> np.ndarray:
-    """Make each group of a model's clusters one, in place; the merged ones lose their label.
+    """Make each group of a model's clusters one, in place; the merged ones lose their
+    label, unless people gave it.
 
     Args:
         model (`BertForClustering`): With clusters.
@@ -118,7 +120,9 @@ def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndar
     labels = {int(number): config.id2label[old] for old, number in enumerate(numbers)}
     for group in groups:
         number = int(numbers[group[0]])
-        labels[number] = f"LABEL_{number}"
+        names = [config.id2label[cluster] for cluster in sorted(group)]
+        known = [name for name in names if name in (config.known_topics or ())]
+        labels[number] = known[0] if known else f"LABEL_{number}"
         logger.info(
             "Clusters %s are now cluster %d.", " and ".join(map(str, sorted(group))), number
         )

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..clusters.seeded import find_no_texts
+from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.known import KnownTopics
 from ..texts.tokens import prepare_dataset
 from .arguments import ClusteringTrainingArguments
 from .inference import Inference
+from .state import ClusteringState
 
 
 logger = logging.getLogger(__name__)
@@ -107,18 +109,44 @@ def embed_phrases(known: KnownTopics, inference: Inference, tokenizer: Any) -> n
 
 
 def name_unfound(
-    known: KnownTopics, phrases: np.ndarray | None, embeddings: np.ndarray, seed: int
+    known: KnownTopics, phrases: np.ndarray, embeddings: np.ndarray, seed: int
 ) -> list[str]:
-    """Names of the topics that no document comes near, by what is said of them; the log too says
-    which.
+    """Names of the topics without an example that no document comes near, by what is said of them;
+    the log says so too.
     """
-    if phrases is None:
-        return []
-    names = [known.names[topic] for topic in find_no_texts(embeddings, phrases, seed)]
+    found = [known.names[topic] for topic in find_no_texts(embeddings, phrases, seed)]
+    examples = {known.names[topic] for topic in known.labels[known.labels >= 0]}
+    names = [name for name in found if name not in examples]
     if names:
         logger.warning(
-            "No text comes near what is said of: %s. Their clusters may hold other texts; take "
-            "them out, or give them examples.",
+            "No text comes near what is said of: %s. No cluster is called so. Say it in other "
+            "words, or give examples.",
             ", ".join(names),
         )
     return names
+
+
+def name_topics(
+    config: BertClusterConfig,
+    state: ClusteringState,
+    known: KnownTopics | None,
+    unfound: Sequence[str],
+) -> None:
+    """Call clusters by the topics that people know, and note in the model which these are.
+
+    Args:
+        config (`BertClusterConfig`): Gets the names.
+        state (`ClusteringState`): Of clusters that have started.
+        known (`KnownTopics`, *optional*): Whose names they are.
+        unfound (`Sequence[str]`): Names that no cluster is to get.
+    """
+    names = list(config.known_topics or []) if state.named_by_user.any() else []
+    if known is not None:
+        examples = {known.names[topic] for topic in known.labels[known.labels >= 0]}
+        given = examples.union(known.phrases).difference(unfound)
+        for cluster, name in enumerate(known.names):
+            if name in given:
+                config.id2label[cluster] = name
+                state.named_by_user[cluster] = True
+                names.append(name)
+    config.known_topics = list(dict.fromkeys(names)) or None

@@ -45,7 +45,7 @@ def hdbscan_on_umap(texts: list[str], encoder: str, num_clusters: int, seed: int
 
 
 def fit_bertopic(
-    texts: list[str], encoder: str, num_clusters: int, seed: int
+    texts: list[str], encoder: str, num_clusters: int, seed: int, labels: list[int] | None = None
 ) -> tuple[Any, list[int], Any]:
     from bertopic import BERTopic
     from sentence_transformers import SentenceTransformer
@@ -58,7 +58,7 @@ def fit_bertopic(
         min_topic_size=MIN_CLUSTER_SIZE,
         nr_topics=num_clusters + 1,  # the outliers count as one
     )
-    topics, _ = model.fit_transform(texts, embeddings)
+    topics, _ = model.fit_transform(texts, embeddings, y=labels)
     return model, list(map(int, topics)), embeddings
 
 
@@ -152,6 +152,55 @@ def strongest(topics: Any) -> list[int]:
     return [int(row.argmax()) if row.any() else -1 for row in topics]
 
 
+def bertopic_transform(
+    task: dict[str, list], encoder: str, num_clusters: int, seed: int
+) -> list[int]:
+    """Topics of the task's `new` texts, of a model of its `texts`; outliers are reassigned."""
+    model, _, _ = fit_bertopic(task["texts"], encoder, num_clusters, seed)
+    embeddings = encode(task["new"], encoder)
+    topics, _ = model.transform(task["new"], embeddings)
+    if -1 in topics:
+        topics = model.reduce_outliers(
+            task["new"], list(topics), strategy="embeddings", embeddings=embeddings
+        )
+    return list(map(int, topics))
+
+
+def bertopic_labelled(
+    task: dict[str, list], encoder: str, num_clusters: int, seed: int
+) -> list[int]:
+    """Topics of the task's `texts`, of which some have `labels`, -1 the others; outliers are
+    reassigned.
+    """
+    texts = task["texts"]
+    model, topics, embeddings = fit_bertopic(texts, encoder, num_clusters, seed, task["labels"])
+    if -1 in topics:
+        topics = model.reduce_outliers(texts, topics, strategy="embeddings", embeddings=embeddings)
+    return list(map(int, topics))
+
+
+def setfit(task: dict[str, list], encoder: str, num_clusters: int, seed: int) -> list[int]:
+    """Labels of the task's `texts`, by those of which `labels` say it, -1 the others."""
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    known = [
+        (text, label)
+        for text, label in zip(task["texts"], task["labels"], strict=True)
+        if label >= 0
+    ]
+    texts, labels = map(list, zip(*known, strict=True))
+    trainer = Trainer(
+        model=SetFitModel.from_pretrained(encoder),
+        args=TrainingArguments(
+            num_epochs=1, num_iterations=20, batch_size=16, seed=seed, report_to="none"
+        ),
+        train_dataset=Dataset.from_dict({"text": texts, "label": labels}),
+    )
+    trainer.train()
+    return list(map(int, trainer.model.predict(task["texts"], show_progress_bar=False)))
+
+
 PEERS = {
     "k-means": kmeans,
     "HDBSCAN on UMAP": hdbscan_on_umap,
@@ -166,10 +215,17 @@ PEERS = {
     "EVoC": evoc,
 }
 
+# Of more than texts: what `benchmarks.new_texts` and `benchmarks.labels` ask.
+OTHERS = {
+    "BERTopic, transform": bertopic_transform,
+    "BERTopic, semi-supervised": bertopic_labelled,
+    "SetFit": setfit,
+}
+
 
 if __name__ == "__main__":
     method, encoder, texts, answer, num_clusters, seed = sys.argv[1:]
-    clusters = PEERS[method](
+    clusters = (PEERS | OTHERS)[method](
         json.loads(Path(texts).read_text()), encoder, int(num_clusters), int(seed)
     )
     Path(answer).write_text(json.dumps(clusters))

@@ -55,24 +55,26 @@ def run(command: list[str]) -> tuple[float, float]:
     return time.perf_counter() - started, peak / 1024
 
 
+def ask(
+    python: str, method: str, task: list | dict, encoder: str, num_clusters: int, seed: int
+) -> tuple[list[int], float, float]:
+    """What a method of `peer_methods` answers; seconds and peak memory in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, answer = Path(folder, "task.json"), Path(folder, "answer.json")
+        given.write_text(json.dumps(task))
+        command = [python, "benchmarks/peer_methods.py", method, encoder, str(given), str(answer)]
+        seconds, memory = run([*command, str(num_clusters), str(seed)])
+        return json.loads(answer.read_text()), seconds, memory
+
+
 def cluster(
     method: str, documents: Documents, encoder: str, num_clusters: int, seed: int, python: str
 ) -> tuple[list[int], float, float]:
     """Cluster of each document, -1 for outliers; seconds and peak memory in MiB."""
+    if method != OURS:
+        return ask(python, method, documents.texts, encoder, num_clusters, seed)
     with tempfile.TemporaryDirectory() as folder:
-        texts, answer = Path(folder, "texts.json"), Path(folder, "clusters.json")
-        if method != OURS:
-            texts.write_text(json.dumps(documents.texts))
-            command = [
-                python,
-                "benchmarks/peer_methods.py",
-                method,
-                encoder,
-                str(texts),
-                str(answer),
-            ]
-            seconds, memory = run([*command, str(num_clusters), str(seed)])
-            return json.loads(answer.read_text()), seconds, memory
+        texts = Path(folder, "texts.json")
         texts.write_text(json.dumps([{"text": text} for text in documents.texts]))
         command = [
             sys.executable,

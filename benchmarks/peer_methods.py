@@ -193,7 +193,12 @@ def setfit(task: dict[str, list], encoder: str, num_clusters: int, seed: int) ->
     trainer = Trainer(
         model=SetFitModel.from_pretrained(encoder),
         args=TrainingArguments(
-            num_epochs=1, num_iterations=20, batch_size=16, seed=seed, report_to="none"
+            save_strategy="no",
+            num_epochs=1,
+            num_iterations=20,
+            batch_size=16,
+            seed=seed,
+            report_to="none",
         ),
         train_dataset=Dataset.from_dict({"text": texts, "label": labels}),
     )

@@ -7,7 +7,8 @@ and with a teacher, beside a classifier of the same clusters.
 Corpora are those of `benchmarks.quality`; as many new texts are drawn as there are to train on, all
 that are left where there are fewer. `untrained` is the encoder with the centroids of the start;
 `classifier` a logistic regression on its embeddings and TF-IDF that is fitted to the start's
-clusters, as one would do without training an encoder. Figures are kept in
+clusters, as one would do without training an encoder. With `--peers_python` (`benchmarks.peers`),
+`BERTopic` is what its `transform` makes of them, outliers reassigned. Figures are kept in
 `benchmarks/results/new_texts/`; a run that is there is not repeated.
 """
 
@@ -21,10 +22,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.in_process import trainer_for
+from benchmarks.peers import ask
 from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.clusters.metrics import gold_scores
 from bert_clustering.texts.documents import Documents, make_documents
 from bert_clustering.texts.tables import read_columns
+
+
+BERTOPIC = "BERTopic"
 
 
 def halves(corpus: str, label_column: str, seed: int) -> tuple[Documents, Documents]:
@@ -74,6 +79,15 @@ def run(
         }
 
 
+def run_peer(
+    python: str, encoder: str, seen: Documents, new: Documents, num_clusters: str, seed: int
+) -> dict[str, dict[str, float]]:
+    """Scores of BERTopic on new texts."""
+    task, method = {"texts": seen.texts, "new": new.texts}, "BERTopic, transform"
+    topics = ask(python, method, task, encoder, int(num_clusters), seed)[0]
+    return {"new_result": gold_scores(new.classes, np.array(topics))}
+
+
 def table(groups: dict[str, list[dict]]) -> str:
     """Markdown: a row for each corpus, accuracy and NMI of each stage, alone and with a teacher."""
     stages = ("start", "new_untrained", "new_classifier", "new_result")
@@ -85,6 +99,7 @@ def table(groups: dict[str, list[dict]]) -> str:
                 " / ".join(
                     spread([run[setting][stage][score] for run in runs])
                     for score in ("accuracy", "nmi")
+                    if stage in runs[0][setting]
                 )
                 for stage in stages
             ]
@@ -95,6 +110,7 @@ def table(groups: dict[str, list[dict]]) -> str:
 if __name__ == "__main__":
     parser = parser_of_corpora(__doc__, "new_texts")
     parser.add_argument("--teacher", required=True)
+    parser.add_argument("--peers_python")
     arguments, more = parser.parse_known_args()
     settings = {
         "alone": more,
@@ -109,5 +125,9 @@ if __name__ == "__main__":
                 wanted = (arguments.encoder, seen, new, corpus.split(":")[1], seed, options)
                 path = path_in(arguments.results, name_of(corpus), setting, seed)
                 runs[setting] = kept(path, lambda wanted=wanted: run(*wanted))
+            if arguments.peers_python:
+                peer = (arguments.peers_python, arguments.encoder, seen, new, corpus.split(":")[1])
+                path = path_in(arguments.results, name_of(corpus), BERTOPIC, seed)
+                runs[BERTOPIC] = kept(path, lambda peer=peer, seed=seed: run_peer(*peer, seed))
             found.setdefault(name_of(corpus), []).append(runs)
     print(table(found))

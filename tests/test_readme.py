@@ -88,6 +88,8 @@ def run_commands(page: str, folder: Path, texts: list[str], encoder: str, **more
             csv.writer(file).writerows([["id", "text", "topic"], *rows])
     for block in blocks(page, "json"):
         (folder / "arguments.json").write_text(block, encoding="utf-8")
+    for block in blocks(page, "yaml"):
+        (folder / "topics.yaml").write_text(block, encoding="utf-8")
     for command in local_commands(page):
         arguments = [
             encoder if part in (HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER) else part
@@ -146,7 +148,7 @@ def test_verbs_that_are_named_are_in_the_makefile(page):
     assert set(named) <= set(verbs) and (named or page not in (README, CONTRIBUTING))
 
 
-@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 13), (HUB, 1)])
+@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 14), (HUB, 1)])
 def test_commands_are_understood(page, count):
     parser = HfArgumentParser(ARGUMENTS)
     assert len(commands(page)) == count
@@ -228,7 +230,7 @@ def test_an_error_of_a_launched_command_is_one_message(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 12)])
+@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 13)])
 def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
     assert run_commands(page, tmp_path, corpus[0], headless_dir) == count
     assert column(tmp_path / "output/results/clusters.csv", "cluster") == column(

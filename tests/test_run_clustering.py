@@ -343,6 +343,38 @@ def test_topics_of_some_rows_steer_the_clusters(run, corpus, headless_dir, tmp_p
     assert "labelled texts are in the cluster of their topic" in page
 
 
+def test_a_file_of_topics_steers_the_clusters_and_their_names_stay(
+    run, corpus, train_file, headless_dir, tmp_path, capsys
+):
+    texts, classes = corpus
+    rows = {name: [row for row, c in enumerate(classes) if c == name] for name in set(classes)}
+    a, b = rows["money"][:2]
+    topics = {
+        "topics": [
+            {"name": "Planets", "phrases": [texts[row] for row in rows["space"][3:6]]},
+            {"name": "Budgets", "examples": [f"{a:03d}", texts[b]]},
+        ],
+        "apart": [[f"{rows['fruit'][0]:03d}", f"{a:03d}"]],
+    }
+    path = tmp_path / "topics.json"
+    path.write_text(json.dumps(topics))
+    first, merged = tmp_path / "first", tmp_path / "merged"
+    common = ("--disable_tqdm", "true", "--use_cpu")
+    known = ("--id_column", "key", "--topics", path, "--num_clusters", 3)
+    train = ("--train_file", train_file, *known, "--do_train", "--output_dir", first)
+    run("--model_name_or_path", headless_dir, *train, *common)
+    config = strict_json(first / "config.json")
+    assert [config["id2label"][number] for number in "01"] == ["Planets", "Budgets"]
+    assert config["known_topics"] == ["Planets", "Budgets"]
+    with open(first / "results" / "clusters.csv", newline="", encoding="utf-8") as file:
+        found = [row["label"] for row in csv.DictReader(file)]
+    for name, topic in (("space", "Planets"), ("money", "Budgets")):
+        assert np.mean([found[row] == topic for row in rows[name]]) > 0.8
+    assert "2 of 2 labelled texts are in the cluster of their topic" in capsys.readouterr().out
+    run("--model_name_or_path", first, "--do_report", "--merge", "1,2", "--output_dir", merged)
+    assert strict_json(merged / "config.json")["id2label"] == {"0": "Planets", "1": "Budgets"}
+
+
 def test_new_texts_are_scored_where_they_have_gold_classes(
     train, run, train_file, new_file, tmp_path, capsys
 ):

@@ -18,8 +18,10 @@ class Guard:
     """Judges a training without gold classes, and keeps the last weights that it did not ruin, on
     the CPU.
 
-    A training is ruined where its clusters collapse, or where documents leave in numbers the
-    clusters that their targets name: it did not learn what it was taught. How good the clusters
+    A training is ruined where documents leave in numbers the clusters that their targets name: it
+    did not learn what it was taught; or where its clusters collapse, unless documents come to their
+    targets at that: a model that is taught what lies far from its own clusters may join some on the
+    way. Weights whose clusters have collapsed are not kept in any case. How good the clusters
     look is not asked, since gold classes look worse than what a start finds in the same space; a
     training that comes nearer to them must not be undone.
 
@@ -71,11 +73,12 @@ class Guard:
         """
         self.judged_step, self.judged_score = step, self.score(clusters.cpu().numpy())
         collapsed = has_collapsed(self.first_clusters.cpu(), clusters.cpu(), self.num_clusters)
-        self.ruined = collapsed or strayed > self.tolerance
+        self.ruined = (collapsed and strayed >= 0) or strayed > self.tolerance
         if collapsed:
             logger.warning(
                 "The clusters have collapsed: one is empty, or one has swallowed half of the "
-                "others."
+                "others.%s",
+                "" if self.ruined else " Texts come nearer to their targets; training goes on.",
             )
         elif self.ruined:
             logger.warning(

@@ -69,6 +69,14 @@ def test_a_collapse_is_never_kept(guard, model, caplog):
     assert "collapsed" in caplog.text
 
 
+def test_a_collapse_on_the_way_to_the_targets_is_no_end_but_is_not_kept(guard, model, caplog):
+    guard.judge(model, CLUSTERS, 0)
+    guard.judge(model, torch.zeros(6, dtype=torch.long), 1, strayed=-0.1)
+    assert not guard.ruined and guard.kept_step == 0 and "training goes on" in caplog.text
+    guard.judge(model, CLUSTERS, 2, strayed=-0.1)
+    assert not guard.ruined and guard.kept_step == 2
+
+
 def test_a_saved_guard_is_the_same(guard, model, tmp_path):
     fill(model, 1.5)
     score = guard.judge(model, CLUSTERS, 7)

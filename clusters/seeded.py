@@ -111,8 +111,9 @@ def seeded_clusters(
         num_clusters (`int`): Number of clusters K, no less than that of topics.
     """
     space, labelled = views.smoothed, known.labels >= 0
-    clusters = free_clusters
-    if labelled.any():
+    if not labelled.any():
+        clusters = obey(teach(views.for_discriminants, free_clusters, num_clusters), known)
+    else:
         labels = known.labels[labelled]
         topics = cluster_means(space[labelled], labels, labels.max() + 1)
         free_means = cluster_means(space, free_clusters, num_clusters)
@@ -160,7 +161,9 @@ def add_soft_examples(
     _, matched = linear_sum_assignment(shared, maximize=True)
     softly = labels.copy()
     for topic in np.flatnonzero(is_said):
-        rows = np.flatnonzero((free_clusters == matched[topic]) & ~labelled)
+        is_free = softly < 0
+        of_cluster = is_free & (free_clusters == matched[topic])
+        rows = np.flatnonzero(of_cluster if of_cluster.any() else is_free)
         nearness = (embeddings[rows] - middle) @ topics[topic]
         softly[rows[np.argsort(-nearness, kind="stable")[:count]]] = topic
     return softly
@@ -209,11 +212,9 @@ def _refine(
     space: np.ndarray, clusters: np.ndarray, num_clusters: int, known: Constraints, rounds: int = 5
 ) -> np.ndarray:
     """Clusters by their own discriminants, in turns, that go with what is known."""
-    for turn in range(rounds):
+    for _ in range(rounds):
         refined = obey(teach(space, clusters, num_clusters), known)
-        if np.array_equal(refined, clusters):
-            break
-        if turn and len(np.unique(refined)) < num_clusters:
+        if np.array_equal(refined, clusters) or len(np.unique(refined)) < num_clusters:
             break
         clusters = refined
     return clusters

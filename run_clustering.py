@@ -38,6 +38,7 @@ from bert_clustering.reports import (
     describe_for_card,
     gather_result,
     write_predictions,
+    write_preview,
     write_results,
     write_topic_mix,
 )
@@ -242,6 +243,18 @@ def report(
     return describe(result, output_dir)
 
 
+def preview(
+    trainer: ClusteringTrainer, documents: Documents, data_args: DataArguments, origin: RunFolder
+) -> None:
+    """Find where the clusters start, and write what a person reads of them, before any training."""
+    trainer.initialize_clusters()
+    result = gather_result(trainer, documents, data_args, {}, origin, is_preview=True)
+    if result is not None:
+        output_dir = Path(trainer.args.output_dir)
+        write_preview(result, output_dir)
+        logger.info("A preview, before training: %s", output_dir / "results" / "report.html")
+
+
 def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
@@ -270,6 +283,8 @@ def run(
     # Training
     metrics, lines, output_dir = {}, [], Path(training_args.output_dir)
     if training_args.do_train:
+        if documents and checkpoint is None:
+            preview(trainer, documents, data_args, origin)
         metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
         trainer.save_model()
         trainer.save_state()

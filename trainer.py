@@ -144,6 +144,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         self.card: dict[str, Any] = {}  # what else the model card is to say
         self.inference = Inference(self.model, self.args, self.accelerator, self.data_collator)
         self._training_pass: tuple[tuple, np.ndarray] | None = None
+        self._start_runtime = 0.0  # seconds
         self._updates_to_log = 0
         self._loss_parts: dict[str, torch.Tensor] = {}  # sums since the last log line
         self.refresh_targets = RefreshTargets(self)
@@ -154,7 +155,7 @@ class ClusteringTrainer(HubMixin, Trainer):
     def train(
         self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any
     ) -> TrainOutput:
-        """Make the start, unless a checkpoint or the model brings one, and train.
+        """Make the start, unless a checkpoint brings one or it has just been made, and train.
 
         Args:
             resume_from_checkpoint (`str` or `bool`, *optional*): A checkpoint folder, or `True` for
@@ -168,26 +169,26 @@ class ClusteringTrainer(HubMixin, Trainer):
             InputError: There is no whole checkpoint to resume from, or it belongs to other
                 documents.
         """
-        started = time.perf_counter()
-        self._training_pass = None
+        self._training_pass = None  # the weights may be others by now
         if resume_from_checkpoint is True:
             resume_from_checkpoint = find_last_checkpoint(self.args.output_dir)
         if resume_from_checkpoint:
             self._load_clustering(resume_from_checkpoint)
-        else:
+        elif self.clustering is None or self.state.global_step:
             self.initialize_clusters()
-        start_runtime = time.perf_counter() - started
         self.new_head = NewHead(self.model, self._started_clustering, self.train_dataset)
         output = super().train(resume_from_checkpoint or None, *args, **kwargs)
-        output.metrics["start_runtime"] = round(start_runtime, 4)
+        output.metrics["start_runtime"] = round(self._start_runtime, 4)
         output.metrics["cluster_score"] = self._end()
         return output
 
     def initialize_clusters(self) -> None:
         """Find where the clusters start, give the model centroids and alpha, and make the target.
 
-        `train` does it. Alone it makes a model that sorts texts without any training.
+        `train` does it. Alone it makes a model that sorts texts without any training, and a
+        training that follows goes on from there.
         """
+        started = time.perf_counter()
         if self.is_world_process_zero():
             sample = draw_sample(len(self.train_dataset), seed=0, size=NUM_READ)
             texts = read_texts(self.train_dataset.select(sample), self.processing_class)
@@ -201,6 +202,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         name_topics(self.model.config, self.clustering, known, self.unfound_topics)
         self.clustering.guard.judge(self.model, self.clustering.clusters, step=0)
         self._name_clusters()
+        self._start_runtime = time.perf_counter() - started
 
     def _embed_phrases(self, known: KnownTopics) -> np.ndarray | None:
         """What is said of known topics (`embed_phrases`); finds out whom no document comes near."""
@@ -209,6 +211,18 @@ class ClusteringTrainer(HubMixin, Trainer):
             embeddings = self._encode_training_set()
             self.unfound_topics = name_unfound(known, phrases, embeddings, self.args.seed)
         return phrases
+
+    def predict_start(self) -> ClusterPrediction:
+        """What the training sets out to teach: the targets p of the training set, before any step.
+
+        Raises:
+            InputError: The clusters have not started yet.
+        """
+        targets = self._started_clustering.targets
+        prediction = self.predict()
+        if targets is None:
+            return prediction
+        return prediction._replace(predictions=targets.cpu().numpy())
 
     def views(self) -> Views:
         """The training documents as the start sees them: their embeddings, their words, and what

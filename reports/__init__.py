@@ -7,7 +7,7 @@ from .gather import gather_result
 from .predictions import write_predictions, write_topic_mix
 from .result import ClusteringResult
 from .run_folder import RunFolder
-from .write import describe_for_card, write_results
+from .write import describe_for_card, write_preview, write_results
 
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "describe_for_card",
     "gather_result",
     "write_predictions",
+    "write_preview",
     "write_results",
     "write_topic_mix",
 ]

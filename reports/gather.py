@@ -15,7 +15,7 @@ from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
 from ..training.run_arguments import DataArguments
-from .layout import project
+from .layout import project, project_roughly
 from .result import (
     OUTLIER,
     SCORES_OF_K,
@@ -50,6 +50,7 @@ def gather_result(
     metrics: dict[str, Any],
     origin: RunFolder,
     before_merge: np.ndarray | None = None,
+    is_preview: bool = False,
 ) -> ClusteringResult | None:
     """Cluster the run's documents with the model as it stands; name, score and place the clusters.
 
@@ -64,11 +65,14 @@ def gather_result(
             and what it measured.
         before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): After a merge, the
             clusters that the documents had, -1 for none, under their new numbers.
+        is_preview (`bool`, *optional*, defaults to `False`): Of the clusters that the training sets
+            out from, before it; the map is then made of principal components, which takes no time.
 
     Returns:
         The result; `None` on other processes than the main one.
     """
-    prediction, args, config = trainer.predict(), trainer.args, trainer.model.config
+    args, config = trainer.args, trainer.model.config
+    prediction = trainer.predict_start() if is_preview else trainer.predict()
     if args.merge:
         trainer.inference.note_distances(prediction.embeddings)
     if not trainer.is_world_process_zero():
@@ -94,7 +98,7 @@ def gather_result(
         measured["outliers"] = int((assigned == OUTLIER).sum())
     positions = origin.positions() if args.reports_alone else None
     if positions is None or len(positions) != len(clusters):
-        positions = project(embeddings, args.seed)
+        positions = project_roughly(embeddings) if is_preview else project(embeddings, args.seed)
     return ClusteringResult(
         documents=documents,
         q=prediction.predictions,
@@ -110,6 +114,7 @@ def gather_result(
         settings=describe_settings(trainer, data_args, origin),
         history=trainer.state.log_history if args.do_train else origin.history(),
         before_merge=before_merge,
+        is_preview=is_preview,
     )
 
 

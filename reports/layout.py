@@ -68,6 +68,20 @@ def project(embeddings: np.ndarray, seed: int, max_tsne: int = 5000) -> np.ndarr
     return place_among_neighbors(components, sample, positions, generator)
 
 
+def project_roughly(embeddings: np.ndarray) -> np.ndarray:
+    """Positions of documents by their first two principal components, `(num_documents, 2)`,
+    float64.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings;
+            directions count.
+    """
+    directions = normalize(embeddings.astype(np.float64))
+    directions -= directions.mean(axis=0)
+    _, components = np.linalg.eigh(directions.T @ directions)  # of growing variance
+    return to_extent(directions @ components[:, :-3:-1])
+
+
 def find_umap() -> type | None:
     """The class `umap.UMAP`; `None` where it is not installed."""
     try:

@@ -202,6 +202,7 @@ def render(result: ClusteringResult) -> str:
     return environment.get_template("report.html").render(
         title=result.title,
         source=result.settings.get("Texts"),
+        is_preview=result.is_preview,
         policy=policy(scripts),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],

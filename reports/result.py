@@ -62,6 +62,8 @@ class ClusteringResult:
         before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): The clusters that the
             documents had, -1 for none, under the numbers that a merge gave them. `None`: there was
             no merge.
+        is_preview (`bool`, *optional*, defaults to `False`): Whether it is what a training sets out
+            from, not what came of it.
     """
 
     documents: Documents
@@ -78,6 +80,7 @@ class ClusteringResult:
     settings: Mapping[str, str] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     before_merge: np.ndarray | None = None
+    is_preview: bool = False
 
     @property
     def num_clusters(self) -> int:
@@ -85,7 +88,8 @@ class ClusteringResult:
 
     @property
     def title(self) -> str:
-        return f"{len(self.clusters):,} texts in {self.num_clusters:,} clusters"
+        title = f"{len(self.clusters):,} texts in {self.num_clusters:,} clusters"
+        return f"Preview: {title}" if self.is_preview else title
 
     @cached_property
     def texts(self) -> list[str]:

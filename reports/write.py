@@ -25,18 +25,28 @@ def write_results(
         output_dir (`Path`): The run's folder. Each file takes the place of the one that was there.
         save_embeddings (`bool`, *optional*, defaults to `False`): Write the documents' embeddings.
     """
-    results, id2label = output_dir / "results", dict(enumerate(result.labels))
-    part = (result.documents, result.assigned, result.probabilities)
-    write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions)
+    results = output_dir / "results"
+    write_preview(result, output_dir)
     RunFolder(output_dir).write(result.documents, result.settings)
     with replacing(results / "topics.json") as file:
         json.dump(make_topics(result), file, ensure_ascii=False, allow_nan=False)
     draw_map(results / "map.png", result)
     shutil.copy(results / "map.png", output_dir / "map.png")
-    write_report(results / "report.html", result)
     if save_embeddings:
         write_embeddings(results / "embeddings.npy", result.embeddings)
     write_json(output_dir / METRICS, result.metrics)
+
+
+def write_preview(result: ClusteringResult, output_dir: Path) -> None:
+    """Write what people read of a result: the table of its documents, and the page.
+
+    Args:
+        result, output_dir: As in `write_results`.
+    """
+    part = (result.documents, result.assigned, result.probabilities)
+    id2label = dict(enumerate(result.labels))
+    write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions)
+    write_report(output_dir / "results" / "report.html", result)
 
 
 def describe_for_card(

@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+import torch
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, BertTokenizer, TrainingArguments
 
-from bert_clustering import run_clustering
+from bert_clustering import ClusteringTrainer, run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.training import ClusteringTrainingArguments, DataArguments, ModelArguments
 from helpers import page_data, tiny_config
@@ -341,6 +342,43 @@ def test_topics_of_some_rows_steer_the_clusters(run, corpus, headless_dir, tmp_p
     assert "Clusters beside the known topics: 1 (" in printed
     page = (output / "results" / "report.html").read_text(encoding="utf-8")
     assert "labelled texts are in the cluster of their topic" in page
+
+
+def test_a_preview_stands_there_before_training_and_its_end_replaces_it(
+    train, monkeypatch, caplog, tmp_path
+):
+    seen, super_train = {}, ClusteringTrainer.train
+
+    def watched(trainer, *args, **kwargs):
+        folder = Path(trainer.args.output_dir)
+        results = sorted(path.name for path in (folder / "results").iterdir())
+        page = (folder / "results" / "report.html").read_text(encoding="utf-8")
+        table = (folder / "results" / "clusters.csv").read_text(encoding="utf-8")
+        start = trainer.clustering.start_clusters
+        seen.update(results=results, page=page, rows=table.splitlines()[1:], start=start)
+        output = super_train(trainer, *args, **kwargs)
+        assert torch.equal(trainer.clustering.start_clusters, start), "it is not made anew"
+        return output
+
+    monkeypatch.setattr(ClusteringTrainer, "train", watched)
+    with caplog.at_level("INFO"):
+        output = train("--id_column", "key")
+    assert seen["results"] == ["clusters.csv", "report.html"]
+    assert "This is a preview, before training" in seen["page"] and "Preview: 91" in seen["page"]
+    assert f"A preview, before training: {output / 'results' / 'report.html'}" in caplog.text
+    clusters = [int(row.split(",")[1]) for row in seen["rows"]]
+    assert np.mean(np.array(clusters) == seen["start"].numpy()) > 0.9
+    assert "preview" not in (output / "results" / "report.html").read_text(encoding="utf-8").lower()
+
+
+def test_no_epoch_at_all_makes_a_model_of_the_start(train, run, new_file, tmp_path):
+    model = train("--num_train_epochs", 0, "--label_column", "topic")
+    assert strict_json(model / "all_results.json")["eval_accuracy"] > 0.8
+    run(
+        *("--model_name_or_path", model, "--do_predict", "--predict_file", new_file),
+        *("--output_dir", tmp_path / "new", "--disable_tqdm", "true", "--use_cpu"),
+    )
+    assert (tmp_path / "new" / "results" / "predictions.csv").exists()
 
 
 def test_a_file_of_topics_steers_the_clusters_and_their_names_stay(

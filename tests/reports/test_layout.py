@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from bert_clustering.reports.layout import cluster_positions, find_umap, project
+from bert_clustering.reports.layout import cluster_positions, find_umap, project, project_roughly
 from helpers import make_groups
 
 
@@ -37,6 +37,14 @@ def test_length_of_embeddings_does_not_count():
     embeddings, groups = make_groups([30, 30], spread=0.05)
     lengths = np.random.default_rng(0).uniform(0.1, 10, size=(60, 1))
     assert share_of_like_neighbors(project(embeddings * lengths, seed=0), groups) > 0.95
+
+
+def test_a_rough_map_is_made_of_principal_components():
+    embeddings, groups = make_groups([30, 30, 30], spread=0.05)
+    positions = project_roughly(embeddings * 3)
+    assert positions.shape == (90, 2) and share_of_like_neighbors(positions, groups) > 0.95
+    variances = positions.var(axis=0)
+    assert variances[0] >= variances[1] > 0 and np.abs(np.corrcoef(positions.T)[0, 1]) < 1e-6
 
 
 @pytest.mark.filterwarnings("error")

@@ -214,9 +214,9 @@ def test_a_training_looks_at_the_documents_once_per_change_of_the_weights(make_t
     assert looks == [0]
     with torch.no_grad():
         trainer.model.get_input_embeddings().weight += 0.1
-    trainer.train()  # the weights may be others by then
+    trainer.train()  # goes on from the start that is there
     trainer.predict()
-    assert looks[:3] == [0, 0, 1] and len(looks) <= 4
+    assert looks[:2] == [0, 1] and len(looks) <= 3
 
 
 @pytest.mark.parametrize("averages", [True, False])

@@ -155,9 +155,10 @@ def figures(result: ClusteringResult) -> list[tuple[str, str, str]]:
     sure = f"{result.probabilities.mean():.2f}"
     smallest_to_largest = f"{sizes.min():,} to {sizes.max():,}"
     shown = [
-        ("Texts in a cluster", smallest_to_largest, "in the smallest and in the largest cluster"),
-        ("Mean probability", sure, "of a text's most probable cluster"),
+        ("Texts in a cluster", smallest_to_largest, "in the smallest and in the largest cluster")
     ]
+    if not result.is_preview:
+        shown.append(("Mean probability", sure, "of a text's most probable cluster"))
     if math.isfinite(metrics.get("eval_silhouette") or math.nan):
         shown.append(("Silhouette", f"{metrics['eval_silhouette']:.2f}", "cosine, from -1 to 1"))
     if "eval_accuracy" in metrics:

@@ -97,7 +97,7 @@ def table(groups: dict[str, list[dict]]) -> str:
         for setting in runs[0]:
             cells = [
                 " / ".join(
-                    spread([run[setting][stage][score] for run in runs])
+                    spread([run[setting][stage][score] for run in runs if setting in run])
                     for score in ("accuracy", "nmi")
                     if stage in runs[0][setting]
                 )

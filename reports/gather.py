@@ -82,7 +82,9 @@ def gather_result(
     if keywords is None:
         keywords = cluster_keywords(documents.usable_texts, clusters, config.num_clusters)
     name_clusters(config, keywords)
-    threshold, embeddings = data_args.outlier_threshold, prediction.embeddings
+    # Before training, nobody knows how far texts lie from their centroids.
+    threshold = None if is_preview else data_args.outlier_threshold
+    embeddings = prediction.embeddings
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
     measured = carry_over(origin.metrics(), bool(args.merge)) if args.reports_alone else {}
     measured |= metrics | score_clusters(trainer, embeddings, clusters)

@@ -745,7 +745,7 @@ def bad_things(corpus, encoder_dir, tokenizer, tmp_path_factory) -> Path:
     (folder / "foreign").mkdir()
     (folder / "foreign" / "trainer_state.json").write_text("{}")
     (folder / "told" / "results").mkdir(parents=True)
-    (folder / "told" / "results" / "clusters.csv").write_text("id,cluster")
+    (folder / "told" / "results" / "topics.json").write_text("{}")
     (folder / "told" / "README.md").write_text("a project of the user's")
     return folder
 
@@ -819,7 +819,7 @@ BAD_INPUT = {
     ),
     "output folder holds results": (
         ["--output_dir", "{bad}/told"],
-        "(README.md, clusters.csv). Choose another folder",
+        "(README.md, topics.json). Choose another folder",
     ),
     "a model, but nothing to resume": (
         ["--output_dir", "{bad}/full", "--resume_from_checkpoint"],

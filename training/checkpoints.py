@@ -78,7 +78,8 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
     if args.resumes_last and (checkpoints := whole_checkpoints(output)):
         return str(checkpoints[-1])
     in_the_way = hub_files(output) + [
-        path.name for path in sorted(output.glob("results/topics.json"))  # no preview has it
+        path.name
+        for path in sorted(output.glob("results/topics.json"))  # no preview has it
     ]
     if not named:
         in_the_way += [path.name for path in sorted(output.glob("checkpoint-*"))]

@@ -122,7 +122,6 @@ def run(encoder: str, corpus: str, task: Task, seed: int, trains: bool) -> dict[
             said = classifier.predict(untrained.embeddings)
             scores |= score(new, "new_classifier", said)
             scores |= score(new, "new_untrained", untrained.clusters, names)
-            trainer.initialize_clusters = lambda: None  # they have started
             trainer.train()
             scores |= score(task, "result", trainer.predict().clusters, names)
             scores |= score(new, "new_result", trainer.predict(task.new_texts).clusters, names)

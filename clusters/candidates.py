@@ -89,16 +89,16 @@ def anneal(
             counts for.
     """
     centroids = normalize(centroids)
-    is_known = False if constraints is None else constraints.is_known
-    known = np.flatnonzero(is_known)
+    known = np.flatnonzero(constraints.is_known) if constraints else np.empty(0, dtype=int)
+    of_known = constraints.take(known) if constraints else None
     variance = max(1 - np.square(embeddings.mean(axis=0)).sum(), np.finfo(np.float32).eps)
     for temperature in np.geomspace(0.1, 0.04, num_stages) * variance:
         for _ in range(num_rounds):
             weights = softmax(embeddings @ centroids.T / np.float32(temperature), axis=1)
             if len(known):
-                clusters = obey(weights, constraints)
+                clusters = obey(weights[known], of_known)
                 weights[known] = 0
-                weights[known, clusters[known]] = known_weight
+                weights[known, clusters] = known_weight
             centroids = normalize(weights.T @ embeddings)
     return weights.argmax(axis=1)
 

@@ -47,6 +47,11 @@ class KnownTopics:
         return len(self.labels)
 
     @property
+    def with_examples(self) -> set[str]:
+        """Names of the topics that a document is known to be of."""
+        return {self.names[topic] for topic in self.labels[self.labels >= 0]}
+
+    @property
     def rows(self) -> np.ndarray:
         """Documents of which something is known."""
         in_pairs = [row for pair in self.together + self.apart for row in pair]

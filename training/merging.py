@@ -94,8 +94,8 @@ def new_numbers(groups: list[list[int]], num_clusters: int) -> np.ndarray:
 
 @torch.no_grad()
 def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndarray) -> np.ndarray:
-    """Make each group of a model's clusters one, in place; the merged ones lose their
-    label, unless people gave it.
+    """Make each group of a model's clusters one, in place; the merged ones lose their label,
+    unless people gave it.
 
     Args:
         model (`BertForClustering`): With clusters.

@@ -52,10 +52,8 @@ def check_topics(
         raise InputError(
             "Known topics: expected a topic of one document or more, got none. Leave them out."
         )
-    empty = set(range(len(known.names))) - {*known.labels.tolist()}
-    silent = [
-        known.names[topic] for topic in sorted(empty) if known.names[topic] not in known.phrases
-    ]
+    told = known.with_examples.union(known.phrases)
+    silent = [name for name in known.names if name not in told]
     if silent:
         raise InputError(
             f"Known topics: '{silent[0]}' has neither a usable example nor phrases. Give it one."
@@ -115,8 +113,7 @@ def name_unfound(
     the log says so too.
     """
     found = [known.names[topic] for topic in find_no_texts(embeddings, phrases, seed)]
-    examples = {known.names[topic] for topic in known.labels[known.labels >= 0]}
-    names = [name for name in found if name not in examples]
+    names = [name for name in found if name not in known.with_examples]
     if names:
         logger.warning(
             "No text comes near what is said of: %s. No cluster is called so. Say it in other "
@@ -142,8 +139,7 @@ def name_topics(
     """
     names = list(config.known_topics or []) if state.named_by_user.any() else []
     if known is not None:
-        examples = {known.names[topic] for topic in known.labels[known.labels >= 0]}
-        given = examples.union(known.phrases).difference(unfound)
+        given = known.with_examples.union(known.phrases).difference(unfound)
         for cluster, name in enumerate(known.names):
             if name in given:
                 config.id2label[cluster] = name

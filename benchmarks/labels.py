@@ -6,7 +6,8 @@ texts alone.
 
 Of each known class so many texts are labelled; a share of the classes is known. The ways are
 `start`, the clusters that the labels steer, beside `classifier`, a logistic regression on the
-encoder's embeddings; `train`, both and the trained model, also on as many new texts; and `SetFit`
+encoder's embeddings; `train`, both and the trained model, also on as many new texts; `names`, the
+clusters that nothing but the classes' names steer, beside the nearest name of each text; `SetFit`
 and `BERTopic`, for which `--peers_python` names an environment (`benchmarks.peers`). Scored are
 texts without a label: of known classes, whether the topic is theirs (`known`); all, whether the
 cluster is one that is matched to their class (`all`), and of these the texts of unknown classes
@@ -15,12 +16,14 @@ cluster is one that is matched to their class (`all`), and of these the texts of
 """
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 
 from benchmarks.in_process import trainer_for
 from benchmarks.peers import ask
@@ -30,7 +33,7 @@ from bert_clustering.texts.documents import make_documents
 from bert_clustering.texts.tables import read_columns
 
 
-WAYS = ("start", "train", "SetFit", "BERTopic")
+WAYS = ("start", "train", "names", "SetFit", "BERTopic")
 
 
 class Task(NamedTuple):
@@ -128,6 +131,26 @@ def run(encoder: str, corpus: str, task: Task, seed: int, trains: bool) -> dict[
     return scores
 
 
+def run_names(encoder: str, corpus: str, task: Task, seed: int) -> dict[str, float]:
+    """Scores of the clusters that the names of classes steer, and of the nearest name."""
+    num_clusters = int(corpus.split(":")[1])
+    topics = [re.sub(r"[\W_]+", " ", str(name)) for name in task.known]
+    with tempfile.TemporaryDirectory() as folder:
+        path, file = Path(folder, "texts.jsonl"), Path(folder, "topics.json")
+        path.write_text("\n".join(json.dumps({"text": text}) for text in task.texts))
+        file.write_text(json.dumps([{"name": topic} for topic in topics]))
+        options = ["--topics", str(file), "--disable_tqdm", "true"]
+        trainer, _ = trainer_for(encoder, f"{path}:{num_clusters}", seed, None, folder, options)
+        trainer.initialize_clusters()
+        texts, names = (
+            normalize(trainer.predict(words).embeddings) for words in (task.texts, topics)
+        )
+        scores = score(task, "nearest_name", (texts @ names.T).argmax(axis=1))
+        numbers = [topics.index(name) for name in trainer.known.names]
+        numbers += [-1] * (num_clusters - len(numbers))
+        return scores | score(task, "start", trainer.clustering.start_clusters.numpy(), numbers)
+
+
 def run_peer(
     python: str, way: str, encoder: str, corpus: str, task: Task, seed: int
 ) -> dict[str, float]:
@@ -176,6 +199,8 @@ def main() -> None:
 
                     def measure(corpus: str = corpus, about: Any = about, seed: int = seed) -> dict:
                         task, encoder, way = make_task(*about), arguments.encoder, arguments.way
+                        if way == "names":
+                            return run_names(encoder, corpus, task, seed)
                         if way in ("start", "train"):
                             return run(encoder, corpus, task, seed, way == "train")
                         return run_peer(arguments.peers_python, way, encoder, corpus, task, seed)

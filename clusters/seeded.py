@@ -16,12 +16,12 @@ from sklearn.preprocessing import normalize
 
 from .candidates import anneal
 from .constraints import FREE, Constraints, obey
+from .phrases import add_soft_examples, sort_by_phrases
 from .rows import draw_sample
 from .spaces import Views, cluster_means
 from .targets import teach
 
 
-MAX_ASKED = 3000  # documents that say how near others come
 CLUSTERS, CLASSIFIER = "clusters", "classifier"  # ways to sort documents of known topics
 
 
@@ -68,11 +68,15 @@ def find_seeded_start(
     """
 
     def cluster(labels: np.ndarray) -> tuple[np.ndarray, Constraints]:
+        told = known.relabel(labels)
         if known.phrases is not None:
             seen = (views.embeddings, labels, known.phrases)
             labels = add_soft_examples(*seen, free_clusters, num_clusters)
         shown = known.relabel(labels)
-        return seeded_clusters(views, shown, free_clusters, num_clusters), shown
+        clusters = seeded_clusters(views, shown, free_clusters, num_clusters)
+        if known.phrases is not None:
+            clusters = sort_by_phrases(views, told, clusters, num_clusters)
+        return clusters, shown
 
     held_out: dict[str, float] = {}
     folds = _deal(known.labels, num_folds, seed)
@@ -124,74 +128,6 @@ def seeded_clusters(
         others = np.delete(free_means, matched, axis=0)
         clusters = anneal(space, np.vstack([topics, others]), constraints=known)
     return _refine(views.for_discriminants, clusters, num_clusters, known)
-
-
-def add_soft_examples(
-    embeddings: np.ndarray,
-    labels: np.ndarray,
-    phrases: np.ndarray,
-    free_clusters: np.ndarray,
-    num_clusters: int,
-    count: int = 5,
-) -> np.ndarray:
-    """Labels, `(num_documents,)`, with those of documents that come nearest to what is said of a
-    topic.
-
-    A short description lies too far from any one text to be an example itself, and the texts that
-    are nearest to it may be of other topics that it borders on. So topics and whole clusters are
-    matched first, one to one, and each topic takes the documents of its cluster that are nearest.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        labels (`np.ndarray` of shape `(num_documents,)`): Topic of each document; -1 for none.
-        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): Embedding of what is said of
-            each topic; a row of zeros where it is nothing.
-        free_clusters (`np.ndarray` of shape `(num_documents,)`): Clusters of a start without
-            labels.
-        num_clusters (`int`): Their number K, no less than that of topics.
-        count (`int`, *optional*, defaults to 5): Documents that a topic takes.
-    """
-    embeddings = normalize(embeddings)
-    middle, is_said = embeddings.mean(axis=0), np.any(phrases != 0, axis=1)
-    topics = normalize(normalize(phrases) - middle) * is_said[:, None]
-    means = cluster_means(embeddings, free_clusters, num_clusters)
-    shared = topics @ normalize(means - middle).T
-    labelled = labels >= 0
-    np.add.at(shared, (labels[labelled], free_clusters[labelled]), 1)
-    _, matched = linear_sum_assignment(shared, maximize=True)
-    softly = labels.copy()
-    for topic in np.flatnonzero(is_said):
-        is_free = softly < 0
-        of_cluster = is_free & (free_clusters == matched[topic])
-        rows = np.flatnonzero(of_cluster if of_cluster.any() else is_free)
-        nearness = (embeddings[rows] - middle) @ topics[topic]
-        softly[rows[np.argsort(-nearness, kind="stable")[:count]]] = topic
-    return softly
-
-
-def find_no_texts(
-    embeddings: np.ndarray, phrases: np.ndarray, seed: int, count: int = 5, share: float = 0.01
-) -> np.ndarray:
-    """Topics, by their numbers, that no document comes near: those nearest to what is said of them
-    are less like it than all but 1 % of the documents are like those nearest to them.
-
-    Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `add_soft_examples`.
-        seed (`int`): Seed of the documents that are asked, where there are many.
-        count (`int`, *optional*, defaults to 5): Nearest documents, whose mean cosine counts.
-        share (`float`, *optional*, defaults to 0.01): Of the documents, which are as lonely.
-    """
-    seen = normalize(embeddings[draw_sample(len(embeddings), seed, MAX_ASKED)])
-    count = min(count, len(seen) - 1)
-
-    def likeness(rows: np.ndarray, skipped: int) -> np.ndarray:
-        nearest = -np.sort(-rows @ seen.T, axis=1)
-        return nearest[:, skipped : skipped + count].mean(axis=1)
-
-    lonely = np.quantile(likeness(seen, 1), share)  # each is nearest to itself
-    is_said = np.any(phrases != 0, axis=1)
-    return np.flatnonzero(is_said & (likeness(normalize(phrases), 0) < lonely))
 
 
 def thin_out(labels: np.ndarray, size: int, seed: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..clusters.seeded import find_no_texts
+from ..clusters.phrases import find_no_texts
 from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering

@@ -10,8 +10,6 @@ from bert_clustering.clusters.metrics import clustering_accuracy
 from bert_clustering.clusters.seeded import (
     CLASSIFIER,
     CLUSTERS,
-    add_soft_examples,
-    find_no_texts,
     find_seeded_start,
     seeded_clusters,
     thin_out,
@@ -112,42 +110,6 @@ def test_labels_are_thinned_evenly():
     assert (labels[thinned >= 0] == thinned[thinned >= 0]).all()
     assert thin_out(labels, size=93, seed=0) is labels
     assert [(thin_out(labels, size=1, seed=0) == topic).sum() for topic in (0, 1)] == [1, 1]
-
-
-def said_of(topics: list[int], size: int) -> np.ndarray:
-    """What is said of topics: as texts in the middle of their groups, but with a part that no text
-    has.
-    """
-    phrases = np.eye(24, dtype=np.float32)[topics]
-    phrases[:, 23] += 2
-    return np.vstack([phrases, np.zeros((size - len(topics), 24), dtype=np.float32)])
-
-
-def test_words_alone_find_their_topics(groups):
-    views, numbers = groups
-    free = np.array([2, 0, 3, 1])[numbers]
-    known = constrain(np.full(len(numbers), -1))._replace(phrases=said_of([3, 1], 2))
-    start = find_seeded_start(views, known, free, num_clusters=4, seed=0)
-    assert clustering_accuracy(numbers, start.clusters) > 0.95
-    assert [start.clusters[numbers == topic].mean().round() for topic in (3, 1)] == [0, 1]
-
-
-def test_words_and_examples_go_together(groups):
-    views, numbers = groups
-    labels = some_of(numbers, [2, 0], count=2)
-    labels[labels == 0] = 2  # the third topic has examples, the others words
-    labels[labels == 1] = -1
-    softly = add_soft_examples(views.embeddings, labels, said_of([1, 3], 3), numbers, 4, count=4)
-    assert (softly[labels == 2] == 2).all() and (softly == 2).sum() == 2
-    for topic, group in enumerate((1, 3)):
-        assert (numbers[softly == topic] == group).all() and (softly == topic).sum() == 4
-
-
-def test_a_topic_that_no_text_comes_near_is_told(groups):
-    views, _ = groups
-    near, far = np.eye(24, dtype=np.float32)[[0, 23]]
-    phrases = np.stack([near, far, np.zeros(24, dtype=np.float32)])
-    assert find_no_texts(views.embeddings, phrases, seed=0).tolist() == [1]
 
 
 def test_without_topics_only_what_is_known_changes(groups):

@@ -66,6 +66,7 @@ from bert_clustering.training.checkpoints import (
 from bert_clustering.training.loading import load_model, load_tokenizer
 from bert_clustering.training.merging import check_merge, merge_clusters
 from bert_clustering.training.run_arguments import DataArguments, ModelArguments
+from bert_clustering.training.stages import STAGES, stage
 from bert_clustering.training.teacher import check_teacher
 
 
@@ -128,6 +129,7 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
     check_writable(args.output_dir)
 
 
+@stage("texts")
 def read_documents(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> Documents | None:
@@ -199,7 +201,8 @@ def make_trainer(
     tokenised = [None]  # by the main process, for all
     if documents and training_args.is_main_process:
         workers = data_args.preprocessing_num_workers
-        tokenised = [tokenize(documents.usable_texts, tokenizer, workers)]
+        with stage("texts"):
+            tokenised = [tokenize(documents.usable_texts, tokenizer, workers)]
     if documents and training_args.world_size > 1:
         broadcast_object_list(tokenised)
     try:
@@ -274,7 +277,8 @@ def run(
     tokenizer = load_tokenizer(model_args, data_args, training_args)
 
     # Model and trainer
-    model, before_merge = load_model(model_args, training_args), None
+    with stage("model"):
+        model, before_merge = load_model(model_args, training_args), None
     if training_args.merge:
         before_merge = merge_clusters(model, training_args.merge, origin.clusters())
     training_args.kmeans_baseline |= documents is not None and documents.classes is not None
@@ -300,6 +304,7 @@ def run(
     # What a person reads, and what the Hub gets
     if trainer.is_world_process_zero():
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
+        logger.info("Stages, and memory by the end of each:\n%s", "\n".join(STAGES.lines()))
     if training_args.do_train or training_args.merge:
         publish(trainer)
     # A process that ends right after a collective call can abort in it.

@@ -38,7 +38,7 @@ from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepa
 from .texts.vectors import check_vectors
 from .texts.windows import WholeDocuments
 from .training.arguments import ClusteringTrainingArguments
-from .training.batches import ClusteringCollator, EpochSeededSampler
+from .training.batches import ClusteringCollator, EpochSeededSampler, split_batch
 from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
@@ -52,6 +52,7 @@ from .training.refresh import (
     set_targets,
     strayed_share,
 )
+from .training.stages import stage
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
 from .training.topics import check_topics, embed_phrases, name_topics, name_unfound
@@ -177,7 +178,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         elif self.clustering is None or self.state.global_step:
             self.initialize_clusters()
         self.new_head = NewHead(self.model, self._started_clustering, self.train_dataset)
-        output = super().train(resume_from_checkpoint or None, *args, **kwargs)
+        with stage("training"):
+            output = super().train(resume_from_checkpoint or None, *args, **kwargs)
         output.metrics["start_runtime"] = round(self._start_runtime, 4)
         output.metrics["cluster_score"] = self._end()
         return output
@@ -231,7 +233,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         teacher = self.teacher_embeddings
         if teacher is None and self.args.teacher_model_name_or_path:
             texts = read_texts(self.train_dataset, self.processing_class)
-            teacher = ask_teacher(texts, self.args)
+            with stage("teacher's encoder"):
+                teacher = ask_teacher(texts, self.args)
         return Views(self._encode_training_set(), self._lexical_view(), teacher)
 
     @property
@@ -285,6 +288,7 @@ class ClusteringTrainer(HubMixin, Trainer):
             )
         return self.clustering
 
+    @stage("names")
     def _name_clusters(self) -> None:
         """Name the clusters by their keywords, but for those that the user has named."""
         if not self.is_world_process_zero():
@@ -302,6 +306,7 @@ class ClusteringTrainer(HubMixin, Trainer):
             self._training_pass = weights, self.inference.encode(self.train_dataset)
         return self._training_pass[1]
 
+    @stage("words")
     def _lexical_view(self) -> np.ndarray:
         """What the words of the training set say; nothing where it is not wanted."""
         if not self.args.lexical_teacher and self.args.init == "kmeans":
@@ -325,6 +330,20 @@ class ClusteringTrainer(HubMixin, Trainer):
         self._documents_in_update = self.accelerator.gather(documents).sum()
         self._updates_to_log += 1
         return batches, num_items_in_batch
+
+    def training_step(
+        self,
+        model: Any,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Gradients of a batch, which goes through the model in parts, as memory allows."""
+        *parts, last = split_batch(inputs, self.args.max_tokens_per_pass)
+        loss = torch.zeros((), device=self.args.device)
+        for part in parts:
+            with self.accelerator.no_sync(model):
+                loss += super().training_step(model, part, num_items_in_batch)
+        return loss + super().training_step(model, last, num_items_in_batch)
 
     def compute_loss(
         self,

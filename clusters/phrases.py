@@ -64,6 +64,7 @@ def add_soft_examples(
 def sort_by_phrases(
     views: Views,
     known: Constraints,
+    phrases: np.ndarray,
     clusters: np.ndarray,
     num_clusters: int,
     temperature: float = 0.05,
@@ -77,15 +78,17 @@ def sort_by_phrases(
 
     Args:
         views (`Views`): The documents.
-        known (`Constraints`): What is known of them, and what is said of topics.
+        known (`Constraints`): What is known of them.
+        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `add_soft_examples`, of
+            one topic or more.
         clusters (`np.ndarray` of shape `(num_documents,)`): To begin with; cluster j is topic j.
         num_clusters (`int`): Their number K, no less than that of topics.
         temperature (`float`, *optional*, defaults to 0.05): At which cosines to what is said of
             topics make a probability.
         rounds (`int`, *optional*, defaults to 10): Turns at most.
     """
-    said = np.flatnonzero(np.any(known.phrases != 0, axis=1))
-    cosines = _look_from_mean(views.embeddings, known.phrases[said])
+    said = np.flatnonzero(np.any(phrases != 0, axis=1))
+    cosines = _look_from_mean(views.embeddings, phrases[said])
     nearest, most = said[cosines.argmax(axis=1)], cosines.max(axis=1)
     # Nothing is said of other clusters. They get what all but the loneliest documents reach.
     other = np.quantile(most, 0.3)

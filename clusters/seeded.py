@@ -75,7 +75,7 @@ def find_seeded_start(
         shown = known.relabel(labels)
         clusters = seeded_clusters(views, shown, free_clusters, num_clusters)
         if known.phrases is not None:
-            clusters = sort_by_phrases(views, told, clusters, num_clusters)
+            clusters = sort_by_phrases(views, told, known.phrases, clusters, num_clusters)
         return clusters, shown
 
     held_out: dict[str, float] = {}

@@ -15,6 +15,7 @@ from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
 from ..training.run_arguments import DataArguments
+from ..training.stages import stage
 from .layout import project, project_roughly
 from .result import (
     OUTLIER,
@@ -29,7 +30,7 @@ from .run_folder import RunFolder
 
 
 # What a report measures itself, beside all that begins with `eval_`.
-MEASURED_ANEW = {"cluster_probability", "num_clusters", "outliers", "truncated_share"}
+MEASURED_ANEW = {"cluster_probability", "num_clusters", "outliers", "stages", "truncated_share"}
 # What a training measured of its clusters at its end: the score against the start's view, which no
 # report can measure again, is theirs too.
 OF_THE_CLUSTERS = {
@@ -100,7 +101,10 @@ def gather_result(
         measured["outliers"] = int((assigned == OUTLIER).sum())
     positions = origin.positions() if args.reports_alone else None
     if positions is None or len(positions) != len(clusters):
-        positions = project_roughly(embeddings) if is_preview else project(embeddings, args.seed)
+        with stage("map"):
+            positions = (
+                project_roughly(embeddings) if is_preview else project(embeddings, args.seed)
+            )
     return ClusteringResult(
         documents=documents,
         q=prediction.predictions,
@@ -212,19 +216,21 @@ def score_against_gold(
         clusters (`np.ndarray` of shape `(num_usable,)`): Its cluster.
         probabilities (`np.ndarray` of shape `(num_usable,)`): The probability of that cluster.
     """
-    state, stages = trainer.clustering, {"eval": clusters}
+    state, moments = trainer.clustering, {"eval": clusters}
     if state is not None:
         before = {
             "kmeans": state.kmeans_clusters,
             "init": state.start_clusters,
             "untrained": state.untrained_clusters,
         }
-        stages |= {name: found.cpu().numpy() for name, found in before.items() if found is not None}
+        moments |= {
+            name: found.cpu().numpy() for name, found in before.items() if found is not None
+        }
     right = in_matched_class(classes, clusters)
     metrics = {"eval_calibration_error": calibration_error(right, probabilities)}
-    for stage, found in stages.items():
+    for moment, found in moments.items():
         scores = gold_scores(classes, found)
-        metrics |= {f"{stage}_{name}": score for name, score in scores.items()}
+        metrics |= {f"{moment}_{name}": score for name, score in scores.items()}
         if state is not None:
-            metrics[f"{stage}_start_silhouette"] = state.score.silhouette(found)
+            metrics[f"{moment}_start_silhouette"] = state.score.silhouette(found)
     return metrics

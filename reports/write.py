@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ..training.stages import STAGES, stage
 from .console import one_line
 from .figure import draw_map
 from .files import replacing, write_assignments, write_embeddings, write_json
@@ -14,6 +15,7 @@ from .run_folder import CLUSTERS, METRICS, RunFolder
 from .topics import make_topics
 
 
+@stage("files")
 def write_results(
     result: ClusteringResult, output_dir: Path, save_embeddings: bool = False
 ) -> None:
@@ -34,9 +36,10 @@ def write_results(
     shutil.copy(results / "map.png", output_dir / "map.png")
     if save_embeddings:
         write_embeddings(results / "embeddings.npy", result.embeddings)
-    write_json(output_dir / METRICS, result.metrics)
+    write_json(output_dir / METRICS, {**result.metrics, "stages": STAGES.table()})
 
 
+@stage("files")
 def write_preview(result: ClusteringResult, output_dir: Path) -> None:
     """Write what people read of a result: the table of its documents, and the page.
 

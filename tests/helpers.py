@@ -104,7 +104,12 @@ def build_trainer(
     """
     torch.manual_seed(0)
     model = BertForClustering.from_pretrained(name, num_clusters=num_clusters)
-    arguments = {"output_dir": output_dir, "disable_tqdm": True, "use_cpu": True} | arguments
+    arguments = {
+        "output_dir": output_dir,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "bf16": False,
+    } | arguments
     arguments = {
         "save_strategy": "no",
         "per_device_train_batch_size": 16,

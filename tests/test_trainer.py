@@ -51,9 +51,11 @@ def test_loss_of_an_update_by_hand(make_trainer, corpus):
     )
 
 
-@pytest.mark.parametrize("batch_size, accumulation", [(4, 3), (2, 6), (3, 4)])
-def test_accumulation_gives_the_update_of_the_big_batch(
-    make_trainer, corpus, batch_size, accumulation
+@pytest.mark.parametrize(
+    "batch_size, accumulation, max_tokens", [(4, 3, 1000), (2, 6, 1000), (11, 1, 40), (4, 3, 20)]
+)
+def test_parts_give_the_update_of_the_big_batch(
+    make_trainer, corpus, batch_size, accumulation, max_tokens
 ):
     """Eleven documents: the last micro-batch is ragged, and so are the counts of masked tokens."""
 
@@ -75,7 +77,11 @@ def test_accumulation_gives_the_update_of_the_big_batch(
         return trainer
 
     big = run(per_device_train_batch_size=11)
-    small = run(per_device_train_batch_size=batch_size, gradient_accumulation_steps=accumulation)
+    small = run(
+        per_device_train_batch_size=batch_size,
+        gradient_accumulation_steps=accumulation,
+        max_tokens_per_pass=max_tokens,
+    )
     assert small.state.global_step == big.state.global_step == 2
     for name in ("loss", "mlm_loss", "clustering_loss", "grad_norm"):
         assert logged(small, name) == pytest.approx(logged(big, name), rel=1e-4), name

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
 from transformers import TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
@@ -26,6 +27,21 @@ class ClusteringTrainingArguments(TrainingArguments):
     )
     per_device_eval_batch_size: int = field(
         default=64, metadata={"help": "Documents per process in clean passes."}
+    )
+    max_tokens_per_pass: int = field(
+        default=0,
+        metadata={
+            "help": "Tokens that go through the model at once in training, which bounds memory; "
+            "longer batches go in parts, for one update as before. 0: 1,024 on a CPU, 32,768 "
+            "elsewhere."
+        },
+    )
+    bf16: bool | None = field(  # type: ignore[assignment]  # `None` until it is known
+        default=None,
+        metadata={
+            "help": "Multiply in bfloat16 (mixed precision). Unset: where the CPU or the GPU has "
+            "units for it, and --fp16 is not asked for."
+        },
     )
     learning_rate: float = field(
         default=1e-4, metadata={"help": "Of the encoder and the masked-LM head."}
@@ -157,9 +173,15 @@ class ClusteringTrainingArguments(TrainingArguments):
     def __post_init__(self) -> None:
         if self.do_report:
             self.output_dir = self.output_dir or ""  # which is then the folder reported on
+        if self.bf16 is None:
+            self.bf16 = not self.fp16 and multiplies_bfloat16(self.use_cpu)
+        if self.bf16 and not torch.accelerator.is_available():
+            self.use_cpu = True  # the base class wants it said
         super().__post_init__()
         self.remove_unused_columns = False  # the collator takes what it needs, `index` among it
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
+        if self.max_tokens_per_pass == 0:
+            self.max_tokens_per_pass = 1024 if self.device.type == "cpu" else 32_768
         self.target_update = str(self.target_update)
         named = str(self.resume_from_checkpoint).lower()
         if named in ("true", "false"):  # as `train` takes it
@@ -185,6 +207,7 @@ class ClusteringTrainingArguments(TrainingArguments):
             "target_update",
             "'epoch' or a number of steps above 0",
         )
+        expect(self.max_tokens_per_pass > 0, "max_tokens_per_pass", "0 or more")
         expect(self.min_clusters >= 2, "min_clusters", "2 or more")
         expect(
             self.max_clusters is None or self.max_clusters >= self.min_clusters,
@@ -219,3 +242,11 @@ class ClusteringTrainingArguments(TrainingArguments):
     def reports_alone(self) -> bool:
         """Whether the run is about the documents of an earlier one."""
         return self.do_report and not (self.do_train or self.do_eval)
+
+
+def multiplies_bfloat16(use_cpu: bool = False) -> bool:
+    """Whether the GPU, or the CPU where there is none or it is wanted, has units for bfloat16."""
+    if torch.cuda.is_available() and not use_cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has_other = torch.accelerator.is_available() and not use_cpu
+    return not has_other and bool(torch.cpu.get_capabilities().get("amx_bf16"))

@@ -28,6 +28,24 @@ class EpochSeededSampler(LengthGroupedSampler):
         return super().__iter__()
 
 
+def split_batch(batch: dict[str, torch.Tensor], max_tokens: int) -> list[dict[str, torch.Tensor]]:
+    """A batch in parts of no more than so many tokens, padding counted, and of one document or
+    more.
+
+    Args:
+        batch (`dict[str, torch.Tensor]`): Tensors with a row per document, `input_ids` of shape
+            `(num_documents, num_tokens)` among them.
+        max_tokens (`int`): Of a part.
+    """
+    num_documents, num_tokens = batch["input_ids"].shape
+    size = max(1, max_tokens // num_tokens)
+    parts = {name: tensor.split(size) for name, tensor in batch.items()}
+    return [
+        {name: split[number] for name, split in parts.items()}
+        for number in range(-(-num_documents // size))
+    ]
+
+
 class ClusteringCollator:
     """Pads documents to a batch and masks tokens for the masked-LM loss; `index` goes along.
 

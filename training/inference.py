@@ -23,6 +23,7 @@ from ..texts.tokens import document_lengths
 from ..texts.windows import cut_windows, tells_what_was_cut
 from .arguments import ClusteringTrainingArguments
 from .batches import ClusteringCollator
+from .stages import stage
 
 
 class ClusterPrediction(NamedTuple):
@@ -73,6 +74,7 @@ class Inference:
         self.model, self.args = model, args
         self.accelerator, self.collator = accelerator, collator
 
+    @stage("clean passes")
     def encode(self, dataset: Dataset) -> np.ndarray:
         """Embeddings of a tokenised dataset from a clean pass.
 

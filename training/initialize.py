@@ -25,6 +25,7 @@ from .guard import Guard
 from .inference import Inference
 from .new_head import initial_loss
 from .refresh import set_targets
+from .stages import stage
 from .state import ClusteringState
 
 
@@ -100,7 +101,8 @@ def initialize(
         state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
         state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
     if args.lexical_teacher or views.teacher is not None:
-        taught = teach(fused, start.numpy(), num_clusters, folder=args.output_dir)
+        with stage("targets"):
+            taught = teach(fused, start.numpy(), num_clusters, folder=args.output_dir)
         q = torch.from_numpy(taught)
     set_targets(state, q, args)
     return state
@@ -122,7 +124,8 @@ def _cluster(
     if args.is_main_process:
         if args.kmeans_baseline or args.init == "kmeans":
             progress = args.shows_progress
-            clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
+            with stage("k-means"):
+                clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
         if not keeps_clusters and args.init != "kmeans":
             found, clusters[1], repeats = _find_start(
                 num_clusters, args, views, fused, score, known
@@ -204,16 +207,19 @@ def _find_start(
         score = ClusterScore(judged, seen.take(judged).fused)
     kind = args.init if args.init in (EVEN, ANY) else None
     progress = args.shows_progress
-    start = find_start(seen, num_clusters, args.seed, score, kind=kind, progress=progress)
+    with stage("start"):
+        start = find_start(seen, num_clusters, args.seed, score, kind=kind, progress=progress)
     scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
     logger.info("Start: %s (separation of the clusters: %s).", start.kind, scores)
     if len(start.scores) == 2:
         logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
-    repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
+    with stage("repeats"):
+        repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
     found = start.clusters
     if known is not None:
         shown = known.relabel(thinned).take(sample)
-        seeded = find_seeded_start(seen, shown, found, num_clusters, args.seed)
+        with stage("known topics"):
+            seeded = find_seeded_start(seen, shown, found, num_clusters, args.seed)
         found = seeded.clusters
         logger.info("What is known: %s", seeded.describe())
     if len(sample) == num_documents:  # there are no others
@@ -239,9 +245,10 @@ def _find_num_clusters(
         return None
     found, scores = torch.zeros(1, dtype=torch.long), None
     if args.is_main_process:
-        estimate = estimate_num_clusters(
-            views, args.seed, least, args.max_clusters, progress=args.shows_progress
-        )
+        with stage("number of clusters"):
+            estimate = estimate_num_clusters(
+                views, args.seed, least, args.max_clusters, progress=args.shows_progress
+            )
         found[0] = estimate.num_clusters
         scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)
         logger.info(

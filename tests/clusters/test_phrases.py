@@ -27,14 +27,10 @@ def said_of(topics: list[int], size: int) -> np.ndarray:
     return np.vstack([phrases, np.zeros((size - len(topics), 24), dtype=np.float32)])
 
 
-def all_free(numbers: np.ndarray, phrases: np.ndarray):
-    return constrain(np.full(len(numbers), -1))._replace(phrases=phrases)
-
-
 def test_words_alone_find_their_topics(groups):
     views, numbers = groups
     free = np.array([2, 0, 3, 1])[numbers]
-    known = all_free(numbers, said_of([3, 1], 2))
+    known = constrain(np.full(len(numbers), -1))._replace(phrases=said_of([3, 1], 2))
     start = find_seeded_start(views, known, free, num_clusters=4, seed=0)
     assert clustering_accuracy(numbers, start.clusters) > 0.95
     assert [start.clusters[numbers == topic].mean().round() for topic in (3, 1)] == [0, 1]
@@ -62,8 +58,8 @@ def test_words_sort_what_lies_between_clusters():
     views = Views(embeddings, np.zeros((len(embeddings), 0), dtype=np.float32))
     wrong = np.random.default_rng(0).random(len(numbers)) < 0.4
     clusters = np.where(wrong, (numbers + 1) % 3, numbers)
-    known = all_free(numbers, said_of([0, 1, 2], 3))
-    said = sort_by_phrases(views, known, clusters, num_clusters=3)
+    known, phrases = constrain(np.full(len(numbers), -1)), said_of([0, 1, 2], 3)
+    said = sort_by_phrases(views, known, phrases, clusters, num_clusters=3)
     silent = clusters
     for _ in range(10):
         silent = teach(views.for_discriminants, silent, 3).argmax(axis=1)
@@ -74,8 +70,8 @@ def test_words_sort_what_lies_between_clusters():
 def test_clusters_that_the_words_deny_are_given_up(groups, shift):
     views, numbers = groups
     clusters = (numbers + shift) % 4
-    known = all_free(numbers, said_of([0, 1, 2, 3], 4))
-    found = sort_by_phrases(views, known, clusters, num_clusters=4)
+    known, phrases = constrain(np.full(len(numbers), -1)), said_of([0, 1, 2, 3], 4)
+    found = sort_by_phrases(views, known, phrases, clusters, num_clusters=4)
     assert (found == numbers).mean() > 0.95
 
 
@@ -86,7 +82,6 @@ def test_no_cluster_ends_empty_and_what_is_known_stays(groups):
     labels[stubborn] = 1
     far = np.eye(24, dtype=np.float32)[[23]]
     phrases = np.vstack([said_of([0, 1, 2, 3], 4), far])
-    known = constrain(labels)._replace(phrases=phrases)
-    found = sort_by_phrases(views, known, numbers, num_clusters=5)
+    found = sort_by_phrases(views, constrain(labels), phrases, numbers, num_clusters=5)
     assert set(found) == {0, 1, 2, 3, 4} and (found == 4).sum() < 5
     assert (found[stubborn] == 1).all()

@@ -5,7 +5,7 @@ import torch
 from transformers import BertTokenizer
 
 from bert_clustering.texts import tokenize
-from bert_clustering.training.batches import ClusteringCollator, EpochSeededSampler
+from bert_clustering.training.batches import ClusteringCollator, EpochSeededSampler, split_batch
 
 
 def test_masks_leave_special_tokens_and_depend_on_seed_and_documents_alone(corpus, tokenizer):
@@ -52,3 +52,12 @@ def test_order_depends_on_seed_and_epoch_and_keeps_like_lengths_together():
     assert (
         batches.max(dim=1).values - batches.min(dim=1).values
     ).float().mean() < 30  # of about 93 in random order
+
+
+@pytest.mark.parametrize("max_tokens, sizes", [(1, [1] * 7), (24, [3, 3, 1]), (1000, [7])])
+def test_a_batch_is_split_by_its_tokens(max_tokens, sizes):
+    batch = {"input_ids": torch.arange(56).view(7, 8), "index": torch.arange(7)}
+    parts = split_batch(batch, max_tokens)
+    assert [len(part["index"]) for part in parts] == sizes
+    for name, whole in batch.items():
+        assert torch.equal(torch.cat([part[name] for part in parts]), whole)

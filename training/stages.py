@@ -1,0 +1,82 @@
+"""How long a run takes, and where: seconds and memory of its stages."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+
+
+class Stages:
+    """Seconds of each stage of this process, and how much memory it had taken by its end.
+
+    What a stage takes within another is not counted twice.
+
+    Example:
+        >>> stages = Stages()
+        >>> with stages.measure("start"):
+        ...     with stages.measure("words"):
+        ...         pass
+        >>> list(stages.table())
+        ['libraries', 'words', 'start']
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.peaks: dict[str, float] = {}
+        self.name, self.since = "libraries", psutil.Process().create_time()
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Measure a stage, as a context or as a decorator."""
+        outer = self.name
+        self._go_on_with(name)
+        try:
+            yield
+        finally:
+            self._go_on_with(outer if outer != "libraries" else "other")
+
+    def _go_on_with(self, name: str) -> None:
+        now = time.time()
+        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + now - self.since
+        self.peaks[self.name] = peak_memory()
+        self.name, self.since = name, now
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Of each stage up to now `seconds`, its `share` of all, and `peak_memory`: the most that
+        the process had taken by the stage's end, in MB.
+        """
+        self._go_on_with(self.name)
+        total = sum(self.seconds.values())
+        return {
+            name: {
+                "seconds": round(seconds, 1),
+                "share": round(seconds / total, 3),
+                "peak_memory": round(self.peaks[name]),
+            }
+            for name, seconds in self.seconds.items()
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The table as people read it."""
+        for name, row in self.table().items():
+            share, peak = f"{row['share']:.0%}", f"{row['peak_memory']:,} MB"
+            yield f"{name:<16}{row['seconds']:>8.1f} s{share:>6}{peak:>12}"
+
+
+def peak_memory() -> float:
+    """The most memory that the process has taken so far, in MB; on a GPU, of the GPU's."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource  # there is none on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # of bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+STAGES = Stages()
+stage = STAGES.measure

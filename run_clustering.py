@@ -18,6 +18,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -102,6 +103,8 @@ def parse_arguments(args: list[str] | None = None) -> Arguments:
 
 def set_up(training_args: ClusteringTrainingArguments) -> None:
     """Seed what is random; log what happens on the main process, and of the libraries warnings."""
+    # In bfloat16, kernels for batches of a thousand shapes would take hundreds of megabytes.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
     set_seed(training_args.seed)
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     level = logging.INFO if training_args.should_log else logging.ERROR

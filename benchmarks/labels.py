@@ -134,7 +134,7 @@ def run(encoder: str, corpus: str, task: Task, seed: int, trains: bool) -> dict[
 def run_names(encoder: str, corpus: str, task: Task, seed: int) -> dict[str, float]:
     """Scores of the clusters that the names of classes steer, and of the nearest name."""
     num_clusters = int(corpus.split(":")[1])
-    topics = [re.sub(r"[\W_]+", " ", str(name)) for name in task.known]
+    topics = [re.sub(r"[\W_]+", " ", str(name)).strip() for name in task.known]
     with tempfile.TemporaryDirectory() as folder:
         path, file = Path(folder, "texts.jsonl"), Path(folder, "topics.json")
         path.write_text("\n".join(json.dumps({"text": text}) for text in task.texts))

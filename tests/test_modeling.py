@@ -431,3 +431,20 @@ def test_a_checkpoint_with_a_hole_in_its_encoder_is_refused(tmp_path):
     plain.save_pretrained(tmp_path, state_dict=state)
     with pytest.raises(ValueError, match="lacks 1 weights of its encoder"):
         BertForClustering.from_pretrained(tmp_path, num_clusters=3)
+
+
+@pytest.mark.parametrize(
+    "arguments, expected", [({}, 0.0), ({"attention_probs_dropout_prob": 0.3}, 0.3)]
+)
+def test_an_encoder_loses_its_dropout_of_attention_weights(plain, arguments, expected, tmp_path):
+    model = BertForClustering.from_pretrained(plain["whole"], num_clusters=3, **arguments)
+    rates = [
+        module.dropout.p
+        for module in model.modules()
+        if type(module).__name__ == "BertSelfAttention"
+    ]
+    assert rates and set(rates) == {expected}
+    assert model.config.backbone_config.hidden_dropout_prob > 0, "other dropout stays"
+    model.save_pretrained(tmp_path)
+    again = BertForClustering.from_pretrained(tmp_path)
+    assert again.config.backbone_config.attention_probs_dropout_prob == expected

@@ -1,5 +1,6 @@
 """`ClusteringTrainingArguments`: how clusters are learnt."""
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ class ClusteringTrainingArguments(TrainingArguments):
     max_tokens_per_pass: int = field(
         default=0,
         metadata={
-            "help": "Tokens that go through the model at once in training, which bounds memory; "
+            "help": "Tokens that go through the model at once, which bounds memory; "
             "longer batches go in parts, for one update as before. 0: 1,024 on a CPU, 32,768 "
             "elsewhere."
         },
@@ -173,6 +174,12 @@ class ClusteringTrainingArguments(TrainingArguments):
     def __post_init__(self) -> None:
         if self.do_report:
             self.output_dir = self.output_dir or ""  # which is then the folder reported on
+        for name in ("fsdp", "deepspeed"):
+            if getattr(self, name) or os.environ.get(f"ACCELERATE_USE_{name.upper()}") == "true":
+                raise InputError(
+                    f"{name}: expected the whole model in each process, as centroids and clean "
+                    "passes need it, got a sharded one. Start with `accelerate launch --multi_gpu`."
+                )
         if self.bf16 is None:
             self.bf16 = not self.fp16 and multiplies_bfloat16(self.use_cpu)
         if self.bf16 and not torch.accelerator.is_available():

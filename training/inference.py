@@ -4,6 +4,7 @@ A clean pass sees documents unmasked, in eval mode, sorted by length; every proc
 and gets all.
 """
 
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..modeling_bert_cluster import BertForClustering
 from ..texts.tokens import document_lengths
 from ..texts.windows import cut_windows, tells_what_was_cut
 from .arguments import ClusteringTrainingArguments
-from .batches import ClusteringCollator
+from .batches import ClusteringCollator, split_batch
 from .stages import stage
 
 
@@ -112,10 +113,13 @@ class Inference:
         loader = self._batches(dataset.select(order))
         embeddings = empty_rows(len(dataset), self.model.config.hidden_size, self.args.output_dir)
         self.model.eval()
+        # Which clusters a start finds may hang on the last digits.
+        precision = self.accelerator.autocast if self.model.has_clusters else nullcontext
         done = 0
         for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
-            with self.accelerator.autocast():
-                part = self.model(**batch).embeddings
+            with precision():
+                parts = split_batch(batch, self.args.max_tokens_per_pass)
+                part = torch.cat([self.model(**part).embeddings for part in parts])
             part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
             embeddings[order[done : done + len(part)]] = part
             done += len(part)

@@ -26,7 +26,8 @@ class Stages:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
-        self.name, self.since = "libraries", psutil.Process().create_time()
+        self.began = psutil.Process().create_time()
+        self.name, self.since = "libraries", self.began
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:

@@ -20,7 +20,7 @@ class Stages:
         ...     with stages.measure("words"):
         ...         pass
         >>> list(stages.table())
-        ['libraries', 'words', 'start']
+        ['libraries', 'start', 'words', 'other']
     """
 
     def __init__(self) -> None:

@@ -40,22 +40,24 @@ def write_texts(path: Path, tokenizer: Any, size: int, num_topics: int) -> None:
             file.write(json.dumps({"text": text}) + "\n")
 
 
-def cut_encoder(encoder: str, folder: Path) -> None:
-    """The encoder's first layer and its tokenizer."""
+def cut_encoder(encoder: str, folder: Path, num_layers: int) -> None:
+    """The encoder's first layers and its tokenizer."""
     model = AutoModel.from_pretrained(encoder)
-    model.encoder.layer = model.encoder.layer[:1]
-    model.config.num_hidden_layers = 1
+    model.encoder.layer = model.encoder.layer[:num_layers]
+    model.config.num_hidden_layers = len(model.encoder.layer)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
 
 
-def run(encoder: str, size: int, num_clusters: int) -> dict[str, dict[str, float]]:
-    """The table of stages of one run."""
+def run(
+    encoder: str, size: int, num_clusters: int, num_layers: int = 1
+) -> dict[str, dict[str, float]]:
+    """The table of stages of one run, with so many of the encoder's layers."""
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
         texts, cut, output = (Path(folder, name) for name in ("texts.jsonl", "encoder", "run"))
         write_texts(texts, AutoTokenizer.from_pretrained(encoder), size, num_clusters)
-        cut_encoder(encoder, cut)
+        cut_encoder(encoder, cut, num_layers)
         options = {
             "model_name_or_path": cut,
             "train_file": texts,

@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from sentence_transformers import SentenceTransformer
 from transformers import (
+    AutoConfig,
     AutoModelForMaskedLM,
     AutoTokenizer,
     DataCollatorForLanguageModeling,
@@ -43,7 +44,7 @@ from bert_clustering.training.arguments import ClusteringTrainingArguments
 
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
 BATCH_SIZE = 64
-QUIET = {"save_strategy": "no", "disable_tqdm": True, "report_to": "none", "use_cpu": True}
+QUIET = {"save_strategy": "no", "disable_tqdm": True, "report_to": "none"}
 
 
 class Contest:
@@ -52,27 +53,38 @@ class Contest:
     Args:
         encoder (`str`): Hub id or folder.
         texts (`list[str]`): As many as the steps take.
+        device (`str`, *optional*, defaults to `"cpu"`): Where all of it runs.
+        bf16 (`bool`, *optional*, defaults to `False`): Multiply in bfloat16.
     """
 
-    def __init__(self, encoder: str, texts: list[str]) -> None:
+    def __init__(
+        self, encoder: str, texts: list[str], device: str = "cpu", bf16: bool = False
+    ) -> None:
         self.encoder = encoder
         self.texts = texts
+        self.device = device
+        self.dtype = torch.bfloat16 if bf16 else torch.float32
+        self.options = QUIET | {"use_cpu": device == "cpu", "bf16": bf16}
         self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(encoder)
         limit_length(self.tokenizer, 128, 512)
-        self.sentence_transformer = SentenceTransformer(encoder, device="cpu")
+        self.sentence_transformer = SentenceTransformer(
+            encoder, device=device, model_kwargs={"dtype": self.dtype}
+        )
 
     def joint(self, output_dir: str) -> float:
         """Our joint step, of a trainer that has made its start."""
         model = BertForClustering.from_pretrained(self.encoder, num_clusters=20)
         args = ClusteringTrainingArguments(
-            output_dir, max_steps=self.num_steps, target_update=str(10**9), keep_best=False, **QUIET
+            output_dir,
+            max_steps=self.num_steps,
+            target_update=str(10**9),
+            keep_best=False,
+            **self.options,
         )
         trainer = ClusteringTrainer(
             model, args, train_dataset=self.texts, processing_class=self.tokenizer
         )
-        embeddings = np.random.default_rng(0).normal(size=(len(self.texts), 384)).astype(np.float32)
-        trainer.encode = lambda dataset: embeddings  # the start is not what is measured
-        return self.rate(trainer.train().metrics["train_runtime"])
+        return self.rate(trainer.train().metrics["train_runtime"])  # without the start
 
     def masked_lm_alone(self, output_dir: str) -> float:
         """The stock `Trainer`, which computes the masked-LM loss alone, of all logits."""
@@ -81,7 +93,7 @@ class Contest:
             per_device_train_batch_size=BATCH_SIZE,
             max_steps=self.num_steps,
             learning_rate=1e-4,
-            **QUIET,
+            **self.options,
         )
         columns = ["input_ids", "attention_mask", "special_tokens_mask"]
         trainer = Trainer(
@@ -118,8 +130,9 @@ class Contest:
     def clean_pass(self, output_dir: str) -> float:
         """Our encoding: start, refresh and prediction."""
         model = BertForClustering.from_pretrained(self.encoder, num_clusters=20)
-        args = ClusteringTrainingArguments(output_dir, **QUIET)
+        args = ClusteringTrainingArguments(output_dir, **self.options)
         trainer = ClusteringTrainer(model, args, processing_class=self.tokenizer)
+        trainer.model.cluster_head.centroids.data.fill_(1.0)  # without clusters, it is in float32
         started = time.perf_counter()
         trainer.inference.encode(tokenize(self.texts, self.tokenizer))
         return self.rate(time.perf_counter() - started)
@@ -140,7 +153,27 @@ class Contest:
         """Documents a second if a joint step were its matrix products alone, at this machine's own
         rate.
         """
-        config = AutoModelForMaskedLM.from_pretrained(self.encoder).config
+        seconds = 0.0
+        for (rows, inner, columns), count in self.shapes():
+            left, right = (
+                torch.randn(size, device=self.device, dtype=self.dtype)
+                for size in ((rows, inner), (inner, columns))
+            )
+            torch.mm(left, right)
+            self.wait()
+            started = time.perf_counter()
+            for _ in range(num_rounds):
+                torch.mm(left, right)
+            self.wait()
+            # Forward, and two products backward
+            seconds += 3 * count * (time.perf_counter() - started) / num_rounds
+        return BATCH_SIZE / seconds
+
+    def shapes(self) -> list[tuple[tuple[int, int, int], int]]:
+        """Shapes of the products of a batch's forward pass with its masked-LM loss, and how many of
+        each there are.
+        """
+        config = AutoConfig.from_pretrained(self.encoder)
         hidden, wide, num_layers = (
             config.hidden_size,
             config.intermediate_size,
@@ -149,19 +182,17 @@ class Contest:
         length = round(np.mean(tokenize(self.texts, self.tokenizer)["length"]))
         masked = round(0.15 * BATCH_SIZE * length)
         tokens = BATCH_SIZE * length
-        shapes = [((tokens, hidden, hidden), 4 * num_layers), ((tokens, hidden, wide), num_layers)]
-        shapes += [((tokens, wide, hidden), num_layers), ((masked, hidden, config.vocab_size), 1)]
-        seconds = 0.0
-        for (rows, inner, columns), count in shapes:
-            left, right = torch.randn(rows, inner), torch.randn(inner, columns)
-            torch.mm(left, right)
-            started = time.perf_counter()
-            for _ in range(num_rounds):
-                torch.mm(left, right)
-            seconds += (
-                3 * count * (time.perf_counter() - started) / num_rounds
-            )  # forward, and two products backward
-        return BATCH_SIZE / seconds
+        return [
+            ((tokens, hidden, hidden), 4 * num_layers),
+            ((tokens, hidden, wide), num_layers),
+            ((tokens, wide, hidden), num_layers),
+            ((masked, hidden, config.vocab_size), 1),
+        ]
+
+    def wait(self) -> None:
+        """Until the device has done what it was told."""
+        if self.device != "cpu":
+            torch.accelerator.synchronize()
 
 
 def rounds(methods: dict[str, Callable[[str], float]], num_rounds: int) -> dict[str, list[float]]:

@@ -1,7 +1,10 @@
 """Where a run's time goes."""
 
+import subprocess
+import sys
 import time
 
+import numpy as np
 import pytest
 
 from bert_clustering.training.stages import Stages
@@ -37,3 +40,11 @@ def test_a_stage_may_be_entered_again_and_left_by_an_error():
     peaks = [row["peak_memory"] for row in stages.table().values()]
     assert all(peak > 50 for peak in peaks)
     assert any(line.startswith("work") and " MB" in line for line in stages.lines())
+
+
+def test_memory_is_that_of_this_process_alone():
+    """A parent's would be counted by `getrusage`."""
+    large = np.ones(2**27)  # 1 GiB
+    command = "from bert_clustering.training.stages import peak_memory; print(peak_memory())"
+    said = subprocess.run([sys.executable, "-c", command], capture_output=True, check=True)
+    assert 100 < float(said.stdout) < 1000 <= large.nbytes / 1e6

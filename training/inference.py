@@ -116,13 +116,13 @@ class Inference:
         # Which clusters a start finds may hang on the last digits.
         precision = self.accelerator.autocast if self.model.has_clusters else nullcontext
         done = 0
-        for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
-            with precision():
+        with precision():
+            for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
                 parts = split_batch(batch, self.args.max_tokens_per_pass)
                 part = torch.cat([self.model(**part).embeddings for part in parts])
-            part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
-            embeddings[order[done : done + len(part)]] = part
-            done += len(part)
+                part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
+                embeddings[order[done : done + len(part)]] = part
+                done += len(part)
         return embeddings
 
     @torch.no_grad()

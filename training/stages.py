@@ -1,6 +1,6 @@
 """How long a run takes, and where: seconds and memory of its stages."""
 
-import sys
+import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +74,7 @@ def peak_memory() -> float:
     """
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
-    if sys.platform == "linux":  # `getrusage` would count what a parent had taken
+    if platform.system() == "Linux":  # `getrusage` would count what a parent had taken
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
     now = psutil.Process().memory_info()

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -211,7 +212,8 @@ def smooth(embeddings: np.ndarray, num_neighbors: int = 10) -> np.ndarray:
     if len(embeddings) < 3:  # two would meet
         return embeddings
     num_neighbors = min(num_neighbors, len(embeddings) - 1)
-    graph = kneighbors_graph(embeddings, num_neighbors, metric="cosine")
+    with config_context(working_memory=64):  # MiB; it would take a GiB and more
+        graph = kneighbors_graph(embeddings, num_neighbors, metric="cosine")
     return normalize(embeddings + (graph @ embeddings) / num_neighbors).astype(embeddings.dtype)
 
 

@@ -280,8 +280,9 @@ def run(
     tokenizer = load_tokenizer(model_args, data_args, training_args)
 
     # Model and trainer
+    before_merge = None
     with stage("model"):
-        model, before_merge = load_model(model_args, training_args), None
+        model = load_model(model_args, training_args)
     if training_args.merge:
         before_merge = merge_clusters(model, training_args.merge, origin.clusters())
     training_args.kmeans_baseline |= documents is not None and documents.classes is not None

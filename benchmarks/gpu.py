@@ -12,8 +12,8 @@ encoder, and five steps (`benchmarks.scale`). Figures are kept in `benchmarks/re
 
 import argparse
 import json
-import time
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -24,18 +24,6 @@ from bert_clustering.texts.tables import read_columns
 
 
 RESULTS = ROOT / "benchmarks" / "results" / "gpu.json"
-
-
-def peak_rate(contest: Contest, size: int, num_rounds: int = 20) -> float:
-    """Multiplications and additions a second in square products."""
-    left, right = torch.randn(2, size, size, device=contest.device, dtype=contest.dtype)
-    torch.mm(left, right)
-    contest.wait()
-    started = time.perf_counter()
-    for _ in range(num_rounds):
-        torch.mm(left, right)
-    contest.wait()
-    return num_rounds * 2 * size**3 / (time.perf_counter() - started)
 
 
 def operations(contest: Contest) -> dict[str, float]:
@@ -68,8 +56,9 @@ def main() -> None:
     )
     names = ("joint", "masked_lm_alone", "clean_pass", "sentence_transformers")
     rates = rounds({name: getattr(contest, name) for name in names}, num_rounds=3)
-    peak = peak_rate(contest, size=8192 if has_gpu else 1024)
-    medians = {name: sorted(values)[len(values) // 2] for name, values in rates.items()}
+    size = 8192 if has_gpu else 1024
+    peak = 2 * size**3 / contest.product(size, size, size)
+    medians = {name: median(values) for name, values in rates.items()}
     results = {
         "device": torch.cuda.get_device_name() if has_gpu else "cpu",
         "documents_per_second": medians,

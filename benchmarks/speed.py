@@ -149,25 +149,26 @@ class Contest:
     def rate(self, seconds: float) -> float:
         return len(self.texts) / seconds
 
-    def products(self, num_rounds: int = 20) -> float:
+    def products(self) -> float:
         """Documents a second if a joint step were its matrix products alone, at this machine's own
         rate.
         """
-        seconds = 0.0
-        for (rows, inner, columns), count in self.shapes():
-            left, right = (
-                torch.randn(size, device=self.device, dtype=self.dtype)
-                for size in ((rows, inner), (inner, columns))
-            )
+        forward = sum(count * self.product(*shape) for shape, count in self.shapes())
+        return BATCH_SIZE / (3 * forward)  # two products backward
+
+    def product(self, rows: int, inner: int, columns: int, num_rounds: int = 20) -> float:
+        """Seconds of one matrix product."""
+        left, right = (
+            torch.randn(size, device=self.device, dtype=self.dtype)
+            for size in ((rows, inner), (inner, columns))
+        )
+        torch.mm(left, right)
+        self.wait()
+        started = time.perf_counter()
+        for _ in range(num_rounds):
             torch.mm(left, right)
-            self.wait()
-            started = time.perf_counter()
-            for _ in range(num_rounds):
-                torch.mm(left, right)
-            self.wait()
-            # Forward, and two products backward
-            seconds += 3 * count * (time.perf_counter() - started) / num_rounds
-        return BATCH_SIZE / seconds
+        self.wait()
+        return (time.perf_counter() - started) / num_rounds
 
     def shapes(self) -> list[tuple[tuple[int, int, int], int]]:
         """Shapes of the products of a batch's forward pass with its masked-LM loss, and how many of

@@ -14,17 +14,31 @@ from sklearn.preprocessing import normalize
 
 from .constraints import Constraints, obey
 from .rows import draw_sample
-from .spaces import Views, cluster_means
+from .spaces import cluster_means
 from .targets import teach
 
 
 MAX_ASKED = 3000  # documents that say how near others come
 
 
+def phrase_cosines(embeddings: np.ndarray, phrases: np.ndarray) -> np.ndarray:
+    """Cosines of documents and what is said of topics, both seen from the documents' mean,
+    `(num_documents, num_topics)`; 0 where nothing is said.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): Embedding of what is said of
+            each topic; a row of zeros where it is nothing.
+    """
+    embeddings, is_said = normalize(embeddings), np.any(phrases != 0, axis=1)
+    middle = embeddings.mean(axis=0)
+    topics = normalize(normalize(phrases) - middle) * is_said[:, None]
+    return normalize(embeddings - middle) @ topics.T
+
+
 def add_soft_examples(
-    embeddings: np.ndarray,
+    cosines: np.ndarray,
     labels: np.ndarray,
-    phrases: np.ndarray,
     free_clusters: np.ndarray,
     num_clusters: int,
     count: int = 5,
@@ -37,22 +51,19 @@ def add_soft_examples(
     matched first, one to one, and each topic takes the documents of its cluster that are nearest.
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        cosines (`np.ndarray` of shape `(num_documents, num_topics)`): `phrase_cosines`.
         labels (`np.ndarray` of shape `(num_documents,)`): Topic of each document; -1 for none.
-        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): Embedding of what is said of
-            each topic; a row of zeros where it is nothing.
         free_clusters (`np.ndarray` of shape `(num_documents,)`): Clusters of a start without
             labels.
         num_clusters (`int`): Their number K, no less than that of topics.
         count (`int`, *optional*, defaults to 5): Documents that a topic takes.
     """
-    cosines = _look_from_mean(embeddings, phrases)
     shared = cluster_means(cosines, free_clusters, num_clusters).T
     labelled = labels >= 0
     np.add.at(shared, (labels[labelled], free_clusters[labelled]), 1)
     _, matched = linear_sum_assignment(shared, maximize=True)
     softly = labels.copy()
-    for topic in np.flatnonzero(np.any(phrases != 0, axis=1)):
+    for topic in np.flatnonzero(cosines.any(axis=0)):
         is_free = softly < 0
         of_cluster = is_free & (free_clusters == matched[topic])
         rows = np.flatnonzero(of_cluster if of_cluster.any() else is_free)
@@ -62,9 +73,9 @@ def add_soft_examples(
 
 
 def sort_by_phrases(
-    views: Views,
+    cosines: np.ndarray,
+    space: np.ndarray,
     known: Constraints,
-    phrases: np.ndarray,
     clusters: np.ndarray,
     num_clusters: int,
     temperature: float = 0.05,
@@ -77,18 +88,19 @@ def sort_by_phrases(
     clusters do not match, and the turns begin with the nearest topic of each document.
 
     Args:
-        views (`Views`): The documents.
-        known (`Constraints`): What is known of them.
-        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `add_soft_examples`, of
-            one topic or more.
+        cosines (`np.ndarray` of shape `(num_documents, num_topics)`): `phrase_cosines`, of which
+            something is said of one topic or more.
+        space (`np.ndarray` of shape `(num_documents, num_dimensions)`): Where discriminants are
+            found (`Views.for_discriminants`).
+        known (`Constraints`): What is known of the documents.
         clusters (`np.ndarray` of shape `(num_documents,)`): To begin with; cluster j is topic j.
         num_clusters (`int`): Their number K, no less than that of topics.
         temperature (`float`, *optional*, defaults to 0.05): At which cosines to what is said of
             topics make a probability.
         rounds (`int`, *optional*, defaults to 10): Turns at most.
     """
-    said = np.flatnonzero(np.any(phrases != 0, axis=1))
-    cosines = _look_from_mean(views.embeddings, phrases[said])
+    said = np.flatnonzero(cosines.any(axis=0))
+    cosines = cosines[:, said]
     nearest, most = said[cosines.argmax(axis=1)], cosines.max(axis=1)
     # Nothing is said of other clusters. They get what all but the loneliest documents reach.
     other = np.quantile(most, 0.3)
@@ -99,7 +111,7 @@ def sort_by_phrases(
     if (clusters == nearest)[of_said].mean() < 0.5:
         clusters = np.where(most > other, nearest, clusters)
     for _ in range(rounds):
-        q = teach(views.for_discriminants, clusters, num_clusters)
+        q = teach(space, clusters, num_clusters)
         q = scores + np.log(q.clip(min=np.finfo(q.dtype).tiny))
         found = obey(q, known)
         for cluster in np.setdiff1d(np.arange(num_clusters), found):
@@ -118,7 +130,7 @@ def find_no_texts(
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `add_soft_examples`.
+        phrases (`np.ndarray` of shape `(num_topics, hidden_size)`): As in `phrase_cosines`.
         seed (`int`): Seed of the documents that are asked, where there are many.
         count (`int`, *optional*, defaults to 5): Nearest documents, whose mean cosine counts.
         share (`float`, *optional*, defaults to 0.01): Of the documents, which are as lonely.
@@ -133,13 +145,3 @@ def find_no_texts(
     lonely = np.quantile(likeness(seen, 1), share)  # each is nearest to itself
     is_said = np.any(phrases != 0, axis=1)
     return np.flatnonzero(is_said & (likeness(normalize(phrases), 0) < lonely))
-
-
-def _look_from_mean(embeddings: np.ndarray, phrases: np.ndarray) -> np.ndarray:
-    """Cosines of documents and phrases seen from the documents' mean, `(num_documents,
-    num_topics)`; 0 where nothing is said.
-    """
-    embeddings, is_said = normalize(embeddings), np.any(phrases != 0, axis=1)
-    middle = embeddings.mean(axis=0)
-    topics = normalize(normalize(phrases) - middle) * is_said[:, None]
-    return normalize(embeddings - middle) @ topics.T

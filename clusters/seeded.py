@@ -16,7 +16,7 @@ from sklearn.preprocessing import normalize
 
 from .candidates import anneal
 from .constraints import FREE, Constraints, obey
-from .phrases import add_soft_examples, sort_by_phrases
+from .phrases import add_soft_examples, phrase_cosines, sort_by_phrases
 from .rows import draw_sample
 from .spaces import Views, cluster_means
 from .targets import teach
@@ -66,16 +66,19 @@ def find_seeded_start(
         num_folds (`int`, *optional*, defaults to 5): Parts of the labelled documents that are held
             out in turn, fewer where topics have fewer.
     """
+    cosines = None
+    if known.phrases is not None:
+        cosines = phrase_cosines(views.embeddings, known.phrases)
 
     def cluster(labels: np.ndarray) -> tuple[np.ndarray, Constraints]:
         told = known.relabel(labels)
-        if known.phrases is not None:
-            seen = (views.embeddings, labels, known.phrases)
-            labels = add_soft_examples(*seen, free_clusters, num_clusters)
+        if cosines is not None:
+            labels = add_soft_examples(cosines, labels, free_clusters, num_clusters)
         shown = known.relabel(labels)
         clusters = seeded_clusters(views, shown, free_clusters, num_clusters)
-        if known.phrases is not None:
-            clusters = sort_by_phrases(views, told, known.phrases, clusters, num_clusters)
+        if cosines is not None:
+            space = views.for_discriminants
+            clusters = sort_by_phrases(cosines, space, told, clusters, num_clusters)
         return clusters, shown
 
     held_out: dict[str, float] = {}

@@ -119,10 +119,10 @@ class Inference:
         with precision():
             for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
                 parts = split_batch(batch, self.args.max_tokens_per_pass)
-                part = torch.cat([self.model(**part).embeddings for part in parts])
-                part = self.accelerator.gather_for_metrics(part).float().cpu().numpy()
-                embeddings[order[done : done + len(part)]] = part
-                done += len(part)
+                found = torch.cat([self.model(**part).embeddings for part in parts])
+                found = self.accelerator.gather_for_metrics(found).float().cpu().numpy()
+                embeddings[order[done : done + len(found)]] = found
+                done += len(found)
         return embeddings
 
     @torch.no_grad()

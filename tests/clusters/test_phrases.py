@@ -5,7 +5,12 @@ import pytest
 
 from bert_clustering.clusters.constraints import constrain
 from bert_clustering.clusters.metrics import clustering_accuracy
-from bert_clustering.clusters.phrases import add_soft_examples, find_no_texts, sort_by_phrases
+from bert_clustering.clusters.phrases import (
+    add_soft_examples,
+    find_no_texts,
+    phrase_cosines,
+    sort_by_phrases,
+)
 from bert_clustering.clusters.seeded import find_seeded_start
 from bert_clustering.clusters.spaces import Views
 from bert_clustering.clusters.targets import teach
@@ -40,7 +45,8 @@ def test_words_and_examples_go_together(groups):
     views, numbers = groups
     labels = np.full(len(numbers), -1)
     labels[np.flatnonzero(numbers == 2)[:2]] = 2  # the third topic has examples, the others words
-    softly = add_soft_examples(views.embeddings, labels, said_of([1, 3], 3), numbers, 4, count=4)
+    cosines = phrase_cosines(views.embeddings, said_of([1, 3], 3))
+    softly = add_soft_examples(cosines, labels, numbers, 4, count=4)
     assert (softly[labels == 2] == 2).all() and (softly == 2).sum() == 2
     for topic, group in enumerate((1, 3)):
         assert (numbers[softly == topic] == group).all() and (softly == topic).sum() == 4
@@ -59,7 +65,8 @@ def test_words_sort_what_lies_between_clusters():
     wrong = np.random.default_rng(0).random(len(numbers)) < 0.4
     clusters = np.where(wrong, (numbers + 1) % 3, numbers)
     known, phrases = constrain(np.full(len(numbers), -1)), said_of([0, 1, 2], 3)
-    said = sort_by_phrases(views, known, phrases, clusters, num_clusters=3)
+    cosines = phrase_cosines(views.embeddings, phrases)
+    said = sort_by_phrases(cosines, views.for_discriminants, known, clusters, num_clusters=3)
     silent = clusters
     for _ in range(10):
         silent = teach(views.for_discriminants, silent, 3).argmax(axis=1)
@@ -71,7 +78,8 @@ def test_clusters_that_the_words_deny_are_given_up(groups, shift):
     views, numbers = groups
     clusters = (numbers + shift) % 4
     known, phrases = constrain(np.full(len(numbers), -1)), said_of([0, 1, 2, 3], 4)
-    found = sort_by_phrases(views, known, phrases, clusters, num_clusters=4)
+    cosines = phrase_cosines(views.embeddings, phrases)
+    found = sort_by_phrases(cosines, views.for_discriminants, known, clusters, num_clusters=4)
     assert (found == numbers).mean() > 0.95
 
 
@@ -82,6 +90,9 @@ def test_no_cluster_ends_empty_and_what_is_known_stays(groups):
     labels[stubborn] = 1
     far = np.eye(24, dtype=np.float32)[[23]]
     phrases = np.vstack([said_of([0, 1, 2, 3], 4), far])
-    found = sort_by_phrases(views, constrain(labels), phrases, numbers, num_clusters=5)
+    cosines = phrase_cosines(views.embeddings, phrases)
+    found = sort_by_phrases(
+        cosines, views.for_discriminants, constrain(labels), numbers, num_clusters=5
+    )
     assert set(found) == {0, 1, 2, 3, 4} and (found == 4).sum() < 5
     assert (found[stubborn] == 1).all()

@@ -41,7 +41,7 @@ class ClusteringTrainingArguments(TrainingArguments):
         default=None,
         metadata={
             "help": "Multiply in bfloat16 (mixed precision). Unset: where the CPU or the GPU has "
-            "units for it, and --fp16 is not asked for."
+            "units for it, and no other precision is asked for."
         },
     )
     learning_rate: float = field(
@@ -181,7 +181,9 @@ class ClusteringTrainingArguments(TrainingArguments):
                     "passes need it, got a sharded one. Start with `accelerate launch --multi_gpu`."
                 )
         if self.bf16 is None:
-            self.bf16 = not self.fp16 and multiplies_bfloat16(self.use_cpu)
+            launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # "no" also where unsaid
+            is_free = launched == "no" and not self.fp16
+            self.bf16 = is_free and multiplies_bfloat16(self.use_cpu)
         if self.bf16 and not torch.accelerator.is_available():
             self.use_cpu = True  # the base class wants it said
         super().__post_init__()

@@ -45,3 +45,10 @@ def test_bfloat16_is_used_where_there_are_units_for_it(has_units, monkeypatch):
     assert not ClusteringTrainingArguments(use_cpu=True, bf16=False).bf16
     assert ClusteringTrainingArguments(use_cpu=True, bf16=True).bf16
     assert ClusteringTrainingArguments(use_cpu=True).max_tokens_per_pass == 1024
+
+
+def test_another_precision_of_the_launcher_is_kept(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "fp16")  # `accelerate launch`
+    args = ClusteringTrainingArguments(use_cpu=True)
+    assert not args.bf16 and args.mixed_precision == "fp16"

@@ -45,13 +45,7 @@ from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
 from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
 from .training.readable_log import use_readable_log
-from .training.refresh import (
-    describe_refresh,
-    place_targets,
-    revive_emptied,
-    set_targets,
-    strayed_share,
-)
+from .training.refresh import describe_refresh, revive_emptied, set_targets, strayed_share
 from .training.stages import stage
 from .training.state import ClusteringState
 from .training.teacher import ask_teacher
@@ -224,7 +218,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         prediction = self.predict()
         if targets is None:
             return prediction
-        return prediction._replace(predictions=targets.cpu().numpy())
+        return prediction._replace(predictions=targets.dense().cpu().numpy())
 
     def views(self) -> Views:
         """The training documents as the start sees them: their embeddings, their words, and what
@@ -251,11 +245,11 @@ class ClusteringTrainer(HubMixin, Trainer):
         state, embeddings = self._started_clustering, self._encode_training_set()
         before, q = state.clusters, self.inference.assign(embeddings)
         revives = self.args.keep_best
-        if revives and revive_emptied(self.model, embeddings, before, q.argmax(dim=1)):
+        if revives and revive_emptied(self.model, embeddings, before, q.most_probable):
             q = self.inference.assign(embeddings)
-        mean_probability = q.max(dim=1).values.mean().item()
-        strayed = strayed_share(state, q.argmax(dim=1))
-        state.clusters = q.argmax(dim=1)
+        mean_probability = q.probabilities.mean().item()
+        strayed = strayed_share(state, q.most_probable)
+        state.clusters = q.most_probable
         if not self.is_taught:
             set_targets(state, q, self.args)
         score = state.guard.judge(self.model, state.clusters, self.state.global_step, strayed)
@@ -314,10 +308,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         special = set(self.processing_class.all_special_ids)
         prefix = prefix_ids(self.processing_class)
         documents = WholeDocuments(self.train_dataset, self.processing_class)
-        folder = self.args.output_dir
-        return lexical_view(
-            documents, self.args.seed, special=special, prefix=prefix, folder=folder
-        )
+        return lexical_view(documents, self.args.seed, special=special, prefix=prefix)
 
     # Losses
 
@@ -378,8 +369,8 @@ class ClusteringTrainer(HubMixin, Trainer):
                 self.new_head.note(mlm_loss)
             loss += self.args.mlm_weight * self._note("mlm_loss", mlm_loss)
         if self.args.clustering_weight:
-            p = self._started_clustering.targets_of(index)
-            divergence = F.kl_div(outputs.logits, p, reduction="sum")
+            p, clusters = self._started_clustering.targets_of(index)
+            divergence = F.kl_div(outputs.logits.gather(1, clusters), p, reduction="sum")
             clustering_loss = divergence / self._documents_in_update * num_processes
             loss += self.args.clustering_weight * self._note("clustering_loss", clustering_loss)
         return (loss, outputs) if return_outputs else loss
@@ -457,7 +448,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         else:
             parts = prepare_parts(test_dataset, self.processing_class)
             embeddings = np.concatenate([self.inference.encode(part) for part in parts])
-        q = self.inference.assign(embeddings).numpy()
+        q = np.concatenate([part.numpy() for part in self.inference.assign_in_parts(embeddings)])
         metrics = speed_metrics(metric_key_prefix, started, num_samples=len(q))
         return ClusterPrediction(q, None, metrics, embeddings)
 
@@ -494,7 +485,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         self.clustering = state = ClusteringState.load(checkpoint)
         state.guard.keeps_weights = self.args.keep_best
         if state.targets is not None:
-            place_targets(state, state.targets, self.args.device)
+            state.targets = state.targets.to(self.args.device)
 
     def _init_training_state(
         self, max_steps: int, num_update_steps_per_epoch: int, num_train_epochs: int, *args: Any

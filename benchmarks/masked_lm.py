@@ -58,16 +58,14 @@ class WatchClusters(TrainerCallback):
             self.watch(self.trainer.predict().embeddings)
 
     def watch(self, embeddings: np.ndarray) -> None:
-        q = self.trainer.inference.assign(embeddings).cpu().numpy()
-        clusters, moved = (
-            q.argmax(axis=1),
-            np.linalg.norm(self.centroids() - self.start["centroids"], axis=1),
-        )
+        q = self.trainer.inference.assign(embeddings)
+        clusters = q.most_probable.numpy()
+        moved = np.linalg.norm(self.centroids() - self.start["centroids"], axis=1)
         self.refreshes.append(
             {
                 "epoch": self.trainer.state.epoch or 0,
-                "sizes": np.bincount(clusters, minlength=q.shape[1]).tolist(),
-                "mean_probability": float(q.max(axis=1).mean()),
+                "sizes": np.bincount(clusters, minlength=q.num_clusters).tolist(),
+                "mean_probability": float(q.probabilities.mean()),
                 "centroid_drift": float(moved.mean() / self.start["gap"]),
                 "spread": spread(embeddings) / self.start["spread"],
             }

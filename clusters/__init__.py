@@ -4,7 +4,8 @@ from .candidates import kmeans
 from .metrics import gold_scores, internal_scores
 from .num_clusters import NumClustersEstimate, estimate_num_clusters
 from .quality import ClusterScore, silhouettes
-from .spaces import Views, cluster_means, fuse, lexical_view
+from .spaces import FusedSpace, Views, cluster_means, lexical_view
+from .sparse import SparseAssignment
 from .stability import agreement, cluster_stability
 from .start import Recipe, Start, find_start, repeat_start
 from .targets import calibrate_alpha, target_distribution, teach
@@ -12,8 +13,10 @@ from .targets import calibrate_alpha, target_distribution, teach
 
 __all__ = [
     "ClusterScore",
+    "FusedSpace",
     "NumClustersEstimate",
     "Recipe",
+    "SparseAssignment",
     "Start",
     "Views",
     "agreement",
@@ -22,7 +25,6 @@ __all__ = [
     "cluster_stability",
     "estimate_num_clusters",
     "find_start",
-    "fuse",
     "gold_scores",
     "internal_scores",
     "kmeans",

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import kneighbors_graph
 from sklearn.preprocessing import normalize
 
-from .rows import batches, draw_sample, empty_rows
+from .rows import ALL, batches, draw_sample
 
 
 OWN_WEIGHT = 0.5  # length of the encoder's own embeddings beside a teacher's
@@ -37,7 +37,6 @@ def lexical_view(
     special: Collection[int] = (),
     prefix: Sequence[int] = (),
     max_seen: int = 200_000,
-    folder: str | None = None,
 ) -> np.ndarray:
     """What the words alone say: latent semantic analysis (Deerwester et al. 1990) of token ids.
 
@@ -53,7 +52,6 @@ def lexical_view(
         prefix (`Sequence[int]`, *optional*): Ids that the documents begin with, all alike.
         max_seen (`int`, *optional*, defaults to 200,000): Documents that vocabulary and components
             are made from, at most; beyond them, a sample.
-        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
 
     Returns:
         `np.ndarray` of shape `(num_documents, num_components)`, float32. A document without a known
@@ -65,7 +63,7 @@ def lexical_view(
     )
     vectorizer, weights = _weigh_terms(seen, special, prefix)
     num_components = max(0, min(num_components, *(size - 1 for size in weights.shape)))
-    view = empty_rows(len(documents), num_components, folder)
+    view = np.zeros((len(documents), num_components), dtype=np.float32)
     if not num_components:
         return view
     analysis = TruncatedSVD(num_components, random_state=seed)
@@ -98,15 +96,9 @@ def _weigh_terms(
         return vectorizer, csr_matrix((0, 0))
 
 
-def fuse(
-    embeddings: np.ndarray,
-    lexical: np.ndarray,
-    lexical_weight: float = 0.5,
-    folder: str | None = None,
-    teacher: np.ndarray | None = None,
-) -> np.ndarray:
-    """Embeddings beside the lexical view, all rows of unit length, `(num_documents, hidden_size +
-    teacher_size + num_components)`.
+class FusedSpace:
+    """Embeddings beside the lexical view, rows of unit length, `(num_documents, hidden_size +
+    teacher_size + num_components)`; rows are made when they are asked for.
 
     Args:
         embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings, of
@@ -116,21 +108,33 @@ def fuse(
         lexical_weight (`float`, *optional*, defaults to 0.5): Length of the lexical part beside the
             embedding's 1. For distances half the length does best; discriminants, which weigh for
             themselves, take more.
-        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
         teacher (`np.ndarray` of shape `(num_documents, teacher_size)`, *optional*): A teacher's
             embeddings, of any length; they have length 1 too, and the others half of theirs beside
             them.
     """
-    dense = [(embeddings, 1.0)] if teacher is None else [(embeddings, OWN_WEIGHT), (teacher, 1.0)]
-    centred = [(view, shared_direction(view), weight) for view, weight in dense]
-    width = sum(view.shape[1] for view, _ in dense) + lexical.shape[1]
-    fused = empty_rows(len(embeddings), width, folder)
-    for part in batches(len(embeddings)):
+
+    def __init__(
+        self,
+        embeddings: np.ndarray,
+        lexical: np.ndarray,
+        lexical_weight: float = 0.5,
+        teacher: np.ndarray | None = None,
+    ) -> None:
+        views = [(embeddings, 1.0)]
+        if teacher is not None:
+            views = [(embeddings, OWN_WEIGHT), (teacher, 1.0)]
+        self.dense = [(view, shared_direction(view), weight) for view, weight in views]
+        self.lexical, self.lexical_weight = lexical, lexical_weight
+
+    def __len__(self) -> int:
+        return len(self.lexical)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         parts = [
-            weight * normalize(normalize(view[part]) - shared) for view, shared, weight in centred
+            weight * normalize(normalize(view[rows]) - shared)
+            for view, shared, weight in self.dense
         ]
-        fused[part] = normalize(np.hstack([*parts, lexical_weight * lexical[part]]))
-    return fused
+        return normalize(np.hstack([*parts, self.lexical_weight * self.lexical[rows]]))
 
 
 def shared_direction(embeddings: np.ndarray) -> np.ndarray:
@@ -173,13 +177,18 @@ class Views:
 
     @cached_property
     def fused(self) -> np.ndarray:
-        """All beside each other as distances want it (`fuse`)."""
-        return fuse(self.embeddings, self.lexical, teacher=self.teacher)
+        """All beside each other as distances want it (`FusedSpace`)."""
+        return FusedSpace(self.embeddings, self.lexical, teacher=self.teacher)[ALL]
+
+    @property
+    def rows_for_discriminants(self) -> FusedSpace:
+        """All beside each other as discriminants want it: words weigh as much as embeddings."""
+        return FusedSpace(self.embeddings, self.lexical, 1.0, self.teacher)
 
     @cached_property
     def for_discriminants(self) -> np.ndarray:
-        """All beside each other as discriminants want it: words weigh as much as embeddings."""
-        return fuse(self.embeddings, self.lexical, 1.0, teacher=self.teacher)
+        """The rows of all of them."""
+        return self.rows_for_discriminants[ALL]
 
     @cached_property
     def smoothed(self) -> np.ndarray:

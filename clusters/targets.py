@@ -4,6 +4,8 @@ Pure functions of arrays. The soft assignment q itself stands in
 `modeling_bert_cluster.soft_assignment`, since it is published with the model.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy.optimize import brentq
@@ -11,8 +13,8 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 
 from ..modeling_bert_cluster import soft_assignment
-from .rows import batches, draw_sample, empty_rows
-from .spaces import cluster_means, fit_discriminants
+from .rows import draw_sample
+from .spaces import FusedSpace, cluster_means, fit_discriminants
 
 
 MIN_ALPHA, MAX_ALPHA = 0.01, 10_000.0
@@ -59,42 +61,49 @@ def calibrate_alpha(
     return float(np.clip(np.exp(grid[nearest]), MIN_ALPHA, MAX_ALPHA))
 
 
-def teach(
-    fused: np.ndarray,
+def fit_teacher(
+    fused: FusedSpace | np.ndarray,
     clusters: np.ndarray,
     num_clusters: int,
     temperature: float = 0.1,
     max_seen: int = 50_000,
-    folder: str | None = None,
-) -> np.ndarray:
-    """Soft assignment of the teacher, `(num_documents, num_clusters)`: what a richer view of the
-    documents makes of the clusters.
-
-    It is the softmax of cosine / temperature to the clusters' means, in the space of their
-    discriminants.
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The teacher: what a richer view of the documents makes of the clusters.
 
     Args:
-        fused (`np.ndarray` of shape `(num_documents, hidden_size + num_components)`): Fused space
-            (`spaces.fuse`).
+        fused (`FusedSpace` or `np.ndarray` of shape `(num_documents, hidden_size +
+            num_components)`): The documents as discriminants want them.
         clusters (`np.ndarray` of shape `(num_documents,)`): The student's clusters; -1 where it has
             none to teach by.
         num_clusters (`int`): Number of clusters K; an empty one is far from every document.
         temperature (`float`, *optional*, defaults to 0.1): Of the softmax.
         max_seen (`int`, *optional*, defaults to 50,000): Documents that discriminants and means are
             made from, at most; beyond them, a sample.
-        folder (`str`, *optional*): Where a large result may lie (`rows.empty_rows`).
+
+    Returns:
+        A function of rows of the space, these or others, that gives their soft assignments,
+        `(num_rows, num_clusters)`: the softmax of cosine / temperature to the clusters' means, in
+        the space of their discriminants.
     """
     seen = np.flatnonzero(clusters >= 0)
     seen = seen[draw_sample(len(seen), seed=0, size=max_seen)]
     known, sizes = fused[seen], np.bincount(clusters[seen], minlength=num_clusters)
     project = fit_discriminants(known, clusters[seen])
     means = normalize(cluster_means(project(known), clusters[seen], num_clusters))
-    q = empty_rows(len(fused), num_clusters, folder)
-    for part in batches(len(fused)):
-        cosines = project(fused[part]) @ means.T
+
+    def assign(rows: np.ndarray) -> np.ndarray:
+        cosines = project(rows) @ means.T
         cosines[:, sizes == 0] = -1
-        q[part] = softmax(cosines / temperature, axis=1)
-    return q
+        return softmax(cosines / temperature, axis=1).astype(np.float32)
+
+    return assign
+
+
+def teach(fused: np.ndarray, clusters: np.ndarray, num_clusters: int) -> np.ndarray:
+    """Soft assignments of all documents by a teacher of their own (`fit_teacher`),
+    `(num_documents, num_clusters)`.
+    """
+    return fit_teacher(fused, clusters, num_clusters)(fused)
 
 
 def emptied_clusters(before: torch.Tensor, after: torch.Tensor, num_clusters: int) -> torch.Tensor:
@@ -150,9 +159,9 @@ def cluster_shares(clusters: torch.Tensor, num_clusters: int) -> torch.Tensor:
 
 
 def target_distribution(
-    q: torch.Tensor, prior: torch.Tensor | None = None, out: torch.Tensor | None = None
+    q: torch.Tensor, prior: torch.Tensor | None = None, frequency: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Sharpened target p of the soft assignments of the whole training set.
+    """Sharpened target p of soft assignments.
 
     p_ij ~ q_ij² pi_j / f_j with f_j = sum_i q_ij, normalised over j. A uniform prior pi gives
     DEC's target (Xie et al. 2016, eq. 3), which pushes clusters to equal size.
@@ -162,8 +171,8 @@ def target_distribution(
             1.
         prior (`torch.Tensor` of shape `(num_clusters,)`, *optional*): Shares of the clusters.
             `None`: uniform.
-        out (`torch.Tensor` of shape `(num_documents, num_clusters)`, *optional*): Where to put p; q
-            itself will do.
+        frequency (`torch.Tensor` of shape `(num_clusters,)`, *optional*): f of the whole training
+            set, where these are some of its documents. `None`: they are all of them.
 
     Returns:
         `torch.Tensor` of shape `(num_documents, num_clusters)`: p, rows sum to 1. A document all of
@@ -175,14 +184,12 @@ def target_distribution(
         tensor([[0.9143, 0.0857],
                 [0.2286, 0.7714]])
     """
-    frequency = q.sum(dim=0).clamp(min=torch.finfo(q.dtype).tiny)  # 0 where a kernel is very sharp
-    factor = (1.0 if prior is None else prior) / frequency
-    p = torch.empty_like(q) if out is None else out
-    for part in batches(len(q)):
-        weight = q[part].square() * factor
-        total = weight.sum(dim=1, keepdim=True)
-        p[part] = torch.where(total > 0, weight / total, q[part])
-    return p
+    frequency = q.sum(dim=0) if frequency is None else frequency
+    factor = 1.0 if prior is None else prior
+    # A frequency is 0 where a kernel is very sharp.
+    weight = q.square() * factor / frequency.clamp(min=torch.finfo(q.dtype).tiny)
+    total = weight.sum(dim=1, keepdim=True)
+    return torch.where(total > 0, weight / total, q)
 
 
 def changed_fraction(before: torch.Tensor, after: torch.Tensor) -> float:

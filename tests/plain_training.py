@@ -40,7 +40,8 @@ def main(encoder: str, texts: str, batch_size: str, output_dir: str) -> None:
         }
         Path(output_dir, "about.json").write_text(json.dumps(about))
         save_file(
-            {"targets": trainer.clustering.targets} | dict(trainer.model.named_parameters()),
+            {"targets": trainer.clustering.targets.dense()}
+            | dict(trainer.model.named_parameters()),
             Path(output_dir, "state.safetensors"),
         )
     trainer.accelerator.wait_for_everyone()

@@ -4,6 +4,7 @@ A clean pass sees documents unmasked, in eval mode, sorted by length; every proc
 and gets all.
 """
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ from sklearn.preprocessing import normalize
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from ..clusters.rows import batches, empty_rows
+from ..clusters.rows import batches
+from ..clusters.sparse import SparseAssignment
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.tokens import document_lengths
@@ -60,7 +62,7 @@ class Inference:
 
     Args:
         model (`BertForClustering`): The model, not wrapped.
-        args (`ClusteringTrainingArguments`): Batch size, and where large arrays may lie.
+        args (`ClusteringTrainingArguments`): Batch size, and what goes through at once.
         accelerator (`Accelerator`): Whose processes share the work.
         collator (`ClusteringCollator`): Pads documents to batches.
     """
@@ -93,8 +95,7 @@ class Inference:
 
     def _join(self, embeddings: np.ndarray, windows: Dataset, num_documents: int) -> np.ndarray:
         """Mean of each document's windows, by their tokens, `(num_documents, hidden_size)`."""
-        joined = empty_rows(num_documents, embeddings.shape[1], self.args.output_dir)
-        joined[:] = 0
+        joined = np.zeros((num_documents, embeddings.shape[1]), dtype=np.float32)
         lengths = np.array(windows["length"], dtype=np.float32)
         owners = np.array(windows["document"])
         for part in batches(len(windows)):
@@ -111,7 +112,8 @@ class Inference:
         """Embeddings of the tokens that a dataset holds."""
         order = np.argsort([-length for length in document_lengths(dataset)], kind="stable")
         loader = self._batches(dataset.select(order))
-        embeddings = empty_rows(len(dataset), self.model.config.hidden_size, self.args.output_dir)
+        shape = len(dataset), self.model.config.hidden_size
+        embeddings = np.empty(shape, dtype=np.float32)
         self.model.eval()
         # Which clusters a start finds may hang on the last digits.
         precision = self.accelerator.autocast if self.model.has_clusters else nullcontext
@@ -126,20 +128,20 @@ class Inference:
         return embeddings
 
     @torch.no_grad()
-    def assign(self, embeddings: np.ndarray) -> torch.Tensor:
-        """Soft assignments q of embeddings under the present centroids, on the CPU.
+    def assign_in_parts(self, embeddings: np.ndarray) -> Iterator[torch.Tensor]:
+        """Soft assignments q of embeddings under the present centroids, on the CPU, of some tens of
+        thousands at a time, `(num_documents_in_part, num_clusters)`.
 
         Args:
             embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-
-        Returns:
-            `torch.Tensor` of shape `(num_documents, num_clusters)`; beyond 256 MiB it lies on disk.
         """
-        q = empty_rows(len(embeddings), self.model.config.num_clusters, self.args.output_dir)
         for part in batches(len(embeddings)):
-            log_q = self.model.cluster_head(torch.from_numpy(embeddings[part]).to(self.args.device))
-            q[part] = log_q.exp().cpu().numpy()
-        return torch.from_numpy(q)
+            found = torch.from_numpy(embeddings[part]).to(self.args.device)
+            yield self.model.cluster_head(found).exp().cpu()
+
+    def assign(self, embeddings: np.ndarray) -> SparseAssignment:
+        """As much of these assignments as matters."""
+        return SparseAssignment.of(self.assign_in_parts(embeddings))
 
     def nearest_distances(self, embeddings: np.ndarray) -> np.ndarray:
         """Distance of each document to its nearest centroid, `(num_documents,)`."""

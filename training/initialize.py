@@ -12,12 +12,13 @@ from ..clusters.candidates import kmeans
 from ..clusters.constraints import FREE, Constraints, obey
 from ..clusters.num_clusters import estimate_num_clusters
 from ..clusters.quality import ClusterScore
-from ..clusters.rows import draw_sample
+from ..clusters.rows import batches, draw_sample
 from ..clusters.seeded import find_seeded_start, thin_out
-from ..clusters.spaces import Views, cluster_means, fuse
+from ..clusters.spaces import Views, cluster_means
+from ..clusters.sparse import SparseAssignment
 from ..clusters.stability import agreement
 from ..clusters.start import ANY, EVEN, Start, describe_choice, find_start, repeat_start
-from ..clusters.targets import calibrate_alpha, cluster_shares, teach
+from ..clusters.targets import calibrate_alpha, cluster_shares, fit_teacher
 from ..modeling_bert_cluster import BertForClustering
 from ..texts.names import are_named
 from .arguments import ClusteringTrainingArguments
@@ -65,9 +66,8 @@ def initialize(
     least = max(args.min_clusters, known.least_clusters if known else 0)
     scores_of_k = None if keeps_clusters else _find_num_clusters(model, args, views, least)
     num_clusters = model.config.num_clusters
-    fused = fuse(embeddings, views.lexical, 1.0, args.output_dir, views.teacher)
     baseline, start, found, repeats = _cluster(
-        num_clusters, args, views, fused, score, known, keeps_clusters
+        num_clusters, args, views, score, known, keeps_clusters
     )
     if not keeps_clusters:
         means = cluster_means(embeddings, start.numpy(), num_clusters)
@@ -79,8 +79,9 @@ def initialize(
         agreed = broadcast(torch.tensor([share], dtype=torch.float32, device=args.device))
 
     q = inference.assign(embeddings)
-    untrained = q.argmax(dim=1)
-    start = torch.from_numpy(obey(q.numpy(), known)) if keeps_clusters else start
+    untrained = q.most_probable
+    if keeps_clusters:
+        start = untrained if known is None else torch.from_numpy(obey(q.dense().numpy(), known))
     state = ClusteringState(
         start_clusters=start,
         clusters=untrained,
@@ -102,8 +103,7 @@ def initialize(
         state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
     if args.lexical_teacher or views.teacher is not None:
         with stage("targets"):
-            taught = teach(fused, start.numpy(), num_clusters, folder=args.output_dir)
-        q = torch.from_numpy(taught)
+            q = _ask_teacher(views, start.numpy(), num_clusters)
     set_targets(state, q, args)
     return state
 
@@ -112,7 +112,6 @@ def _cluster(
     num_clusters: int,
     args: ClusteringTrainingArguments,
     views: Views,
-    fused: np.ndarray,
     score: ClusterScore,
     known: Constraints | None,
     keeps_clusters: bool,
@@ -127,9 +126,7 @@ def _cluster(
             with stage("k-means"):
                 clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
         if not keeps_clusters and args.init != "kmeans":
-            found, clusters[1], repeats = _find_start(
-                num_clusters, args, views, fused, score, known
-            )
+            found, clusters[1], repeats = _find_start(num_clusters, args, views, score, known)
     baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
     return baseline, start, found, repeats
 
@@ -178,7 +175,7 @@ def bound_confidence(
     if state.agreement is None or not state.agreement > 0:
         return
     agreement = state.agreement.item()
-    if is_start or inference.assign(embeddings).max(dim=1).values.mean() > agreement:
+    if is_start or inference.assign(embeddings).probabilities.mean() > agreement:
         fit_alpha(model, args, embeddings, agreement)
 
 
@@ -186,7 +183,6 @@ def _find_start(
     num_clusters: int,
     args: ClusteringTrainingArguments,
     views: Views,
-    fused: np.ndarray,
     score: ClusterScore,
     known: Constraints | None,
 ) -> tuple[Start, np.ndarray, np.ndarray]:
@@ -226,11 +222,19 @@ def _find_start(
         return start, found, repeats
     clusters = np.full(num_documents, -1)
     clusters[sample] = found
-    clusters = teach(fused, clusters, num_clusters, folder=args.output_dir).argmax(axis=1)
+    clusters = _ask_teacher(views, clusters, num_clusters).most_probable.numpy()
     clusters[sample] = found
     if known is not None:
         clusters = np.where(known.labels >= 0, known.labels, clusters)
     return start, clusters, repeats
+
+
+def _ask_teacher(views: Views, clusters: np.ndarray, num_clusters: int) -> SparseAssignment:
+    """What the views make of the clusters of documents, -1 for those that have none."""
+    space = views.rows_for_discriminants
+    teacher = fit_teacher(space, clusters, num_clusters)
+    parts = (teacher(space[part]) for part in batches(len(space)))
+    return SparseAssignment.of(map(torch.from_numpy, parts))
 
 
 def _find_num_clusters(

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..clusters.rows import MAX_IN_MEMORY
+from ..clusters.rows import batches
 from ..clusters.spaces import cluster_means
+from ..clusters.sparse import SparseAssignment
 from ..clusters.targets import changed_fraction, emptied_clusters, target_distribution
 from ..modeling_bert_cluster import BertForClustering
 from .arguments import ClusteringTrainingArguments
@@ -17,24 +18,32 @@ from .state import ClusteringState
 logger = logging.getLogger(__name__)
 
 
-def set_targets(state: ClusteringState, q: torch.Tensor, args: ClusteringTrainingArguments) -> None:
+def set_targets(
+    state: ClusteringState, q: SparseAssignment, args: ClusteringTrainingArguments
+) -> None:
     """Make the table of p from soft assignments; not where the loss has no weight. Documents of
     which something is known are of their cluster as far as that weighs (`known_weight`).
 
     Args:
-        state (`ClusteringState`): Whose `targets` are set. Large ones stay on the CPU, or on disk.
-        q (`torch.FloatTensor` of shape `(num_documents, num_clusters)`): A teacher's soft
-            assignments of the training set, or the model's own; written over.
+        state (`ClusteringState`): Whose `targets` are set.
+        q (`SparseAssignment`): A teacher's soft assignments of the training set, or the model's
+            own.
         args (`ClusteringTrainingArguments`): Whether the loss has a weight, and the device.
     """
     if not args.clustering_weight:
         return
-    p = target_distribution(q, state.prior, out=q)
-    if state.labels is not None:
-        known, weight = state.labels >= 0, args.known_weight
-        said = F.one_hot(state.labels[known], state.num_clusters).to(p.dtype)
-        p[known] = torch.lerp(p[known], said, weight)
-    place_targets(state, p, args.device)
+    frequency = q.totals()
+
+    def sharpen(part: slice) -> torch.Tensor:
+        p = target_distribution(q.dense(part), state.prior, frequency)
+        if state.labels is not None:
+            labels = state.labels[part]
+            known = labels >= 0
+            said = F.one_hot(labels[known], state.num_clusters).to(p.dtype)
+            p[known] = torch.lerp(p[known], said, args.known_weight)
+        return p
+
+    state.targets = SparseAssignment.of(map(sharpen, batches(len(q.shares)))).to(args.device)
 
 
 def strayed_share(state: ClusteringState, clusters: torch.Tensor) -> float:
@@ -47,14 +56,9 @@ def strayed_share(state: ClusteringState, clusters: torch.Tensor) -> float:
     """
     if state.targets is None:
         return 0.0
-    taught = state.targets.argmax(dim=1).cpu()
+    taught = state.targets.most_probable.cpu()
     before, now = (taught == found.cpu() for found in (state.clusters, clusters))
     return (before.float().mean() - now.float().mean()).item()
-
-
-def place_targets(state: ClusteringState, targets: torch.Tensor, device: torch.device) -> None:
-    """Keep the table of p beside the model where it is not large."""
-    state.targets = targets.to(device) if targets.nbytes <= MAX_IN_MEMORY else targets
 
 
 @torch.no_grad()

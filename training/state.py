@@ -7,12 +7,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ..clusters.quality import ClusterScore
+from ..clusters.sparse import SparseAssignment
 from ..errors import InputError
 from .guard import Guard
 
 
 STATE_NAME = "clustering_state.safetensors"
-GUARD = "guard."  # before the names of the guard's tensors
+GUARD, TARGETS = "guard.", "targets."  # before the names of their tensors
 
 
 @dataclass
@@ -26,8 +27,8 @@ class ClusteringState:
         named_by_user (`torch.BoolTensor` of shape `(num_clusters,)`): Whose names are not ours to
             change.
         guard (`Guard`): What keeps the weights to end with.
-        targets (`torch.FloatTensor` of shape `(num_documents, num_clusters)`, *optional*): The
-            table of p. `None`: the clustering loss has no weight.
+        targets (`SparseAssignment`, *optional*): The table of p. `None`: the clustering loss has no
+            weight.
         prior (`torch.FloatTensor` of shape `(num_clusters,)`, *optional*): The size prior pi.
             `None`: uniform.
         kmeans_clusters (`torch.LongTensor` of shape `(num_documents,)`, *optional*): Of plain
@@ -53,7 +54,7 @@ class ClusteringState:
     clusters: torch.Tensor
     named_by_user: torch.Tensor
     guard: Guard
-    targets: torch.Tensor | None = None
+    targets: SparseAssignment | None = None
     prior: torch.Tensor | None = None
     kmeans_clusters: torch.Tensor | None = None
     repeats: torch.Tensor | None = None
@@ -78,8 +79,9 @@ class ClusteringState:
         """Of clusters in the space of the start."""
         return self.guard.score
 
-    def targets_of(self, index: torch.Tensor) -> torch.Tensor:
-        """Rows of the table of p, `(len(index), num_clusters)`, on the device of their index.
+    def targets_of(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of the table of p, as far as they are kept, and the clusters that they are of, both
+        `(len(index), num_kept)`.
 
         Raises:
             InputError: There is no such table, as the clustering loss had no weight.
@@ -89,20 +91,27 @@ class ClusteringState:
                 "Expected targets of the clustering loss, got none: it had no weight when they "
                 "were last made. Pass clustering_weight=0, or start anew."
             )
-        return self.targets[index.to(self.targets.device)].to(index.device)
+        return self.targets.shares[index], self.targets.clusters[index].long()
 
     def save(self, folder: str | Path) -> None:
         """Write all of it to a file in a checkpoint's folder."""
         tensors = {field.name: getattr(self, field.name) for field in fields(self)}
         state = {name: value for name, value in tensors.items() if torch.is_tensor(value)}
         state |= {GUARD + name: tensor for name, tensor in self.guard.state_dict().items()}
+        if self.targets is not None:
+            state[TARGETS + "shares"], state[TARGETS + "clusters"] = self.targets[:2]
         save_file(state, Path(folder, STATE_NAME))
 
     @classmethod
     def load(cls, folder: str | Path) -> "ClusteringState":
         """What `save` wrote to that folder."""
         state = load_file(Path(folder, STATE_NAME))
-        guard = {
-            name.removeprefix(GUARD): state.pop(name) for name in list(state) if name[:6] == GUARD
-        }
-        return cls(**state, guard=Guard.from_state_dict(guard))
+
+        def take(prefix: str) -> dict[str, torch.Tensor]:
+            names = [name for name in state if name.startswith(prefix)]
+            return {name.removeprefix(prefix): state.pop(name) for name in names}
+
+        guard, kept = Guard.from_state_dict(take(GUARD)), take(TARGETS)
+        num_clusters = len(state["named_by_user"])
+        targets = SparseAssignment(**kept, num_clusters=num_clusters) if kept else None
+        return cls(**state, guard=guard, targets=targets)

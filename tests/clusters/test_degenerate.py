@@ -48,6 +48,8 @@ def test_training_ends_and_every_figure_is_a_number(
     assert np.isfinite(prediction.embeddings).all()
     np.testing.assert_allclose(prediction.predictions.sum(axis=1), 1, atol=1e-5)
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
-    assert torch.isfinite(trainer.clustering.targets).all() and np.isfinite(model.config.alpha)
+    assert torch.isfinite(trainer.clustering.targets.shares).all() and np.isfinite(
+        model.config.alpha
+    )
     figures = [value for line in trainer.state.log_history for value in line.values()]
     assert np.isfinite(figures).all(), trainer.state.log_history

@@ -1,9 +1,4 @@
-"""Large corpora: arrays in batches and on disk are those that one batch in memory gives; the start
-is of a sample.
-"""
-
-import os
-import tempfile
+"""Large corpora: batches change nothing; the start is of a sample."""
 
 import numpy as np
 import pytest
@@ -12,61 +7,12 @@ import torch
 from bert_clustering.clusters import rows
 from bert_clustering.clusters.candidates import kmeans
 from bert_clustering.clusters.metrics import clustering_accuracy
-from bert_clustering.clusters.spaces import cluster_means, fuse
-from bert_clustering.clusters.targets import target_distribution, teach
+from bert_clustering.clusters.spaces import FusedSpace, cluster_means
+from bert_clustering.clusters.targets import fit_teacher, teach
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training import initialize as starting
-from bert_clustering.training import refresh
 from helpers import make_groups
-
-
-@pytest.fixture
-def small_limits(monkeypatch):
-    """Batches of seven rows, and no array in memory."""
-    monkeypatch.setattr(rows, "BATCH_SIZE", 7)
-    for module in (rows, refresh):
-        monkeypatch.setattr(module, "MAX_IN_MEMORY", 0)
-
-
-def test_arrays_of_256_mebibytes_lie_in_memory_and_larger_ones_in_a_file(monkeypatch):
-    def full(**kwargs):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", full)
-    assert len(rows.empty_rows(2**26, 1)) == 2**26
-    with pytest.raises(OSError, match="No space left"):
-        rows.empty_rows(2**26 + 1, 1)
-
-
-@pytest.mark.parametrize("limit, is_on_disk", [(59, True), (60, False)])
-def test_an_array_goes_to_the_disk_by_its_bytes(limit, is_on_disk, tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_IN_MEMORY", limit)
-    assert isinstance(rows.empty_rows(5, 3, str(tmp_path)), np.memmap) == is_on_disk
-
-
-def test_large_arrays_lie_in_files_that_leave_nothing(tmp_path, small_limits):
-    array = rows.empty_rows(5, 3, str(tmp_path))
-    assert isinstance(array, np.memmap) and array.dtype == np.float32
-    array[:] = 4
-    assert array.sum() == 60 and list(tmp_path.iterdir()) == []
-
-
-def test_the_disk_has_room_before_a_large_array_is_filled(tmp_path, small_limits, monkeypatch):
-    """Writing to a map of a file that has no blocks ends the process where the disk is full."""
-    made, copies = tempfile.TemporaryFile, []
-
-    def watched(**kwargs):
-        assert kwargs == {"dir": str(tmp_path)}
-        file = made(**kwargs)
-        copies.append(os.dup(file.fileno()))
-        return file
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", watched)
-    array = rows.empty_rows(5000, 3, str(tmp_path))
-    (copy,) = copies
-    assert 60_000 == array.nbytes <= os.fstat(copy).st_blocks * 512 < 60_000 + 4096
-    os.close(copy)
 
 
 def test_batches_change_nothing(monkeypatch):
@@ -74,10 +20,8 @@ def test_batches_change_nothing(monkeypatch):
     lexical = np.random.default_rng(0).normal(size=(95, 5)).astype(np.float32)
 
     def everything() -> list[np.ndarray]:
-        fused = fuse(embeddings, lexical)
-        q = teach(fused, groups, num_clusters=3)
-        p = target_distribution(torch.from_numpy(q), torch.tensor([0.3, 0.5, 0.2]))
-        return [fused, q, p.numpy(), cluster_means(embeddings, groups, 3)]
+        fused = FusedSpace(embeddings, lexical)[:]
+        return [fused, cluster_means(embeddings, groups, 3)]
 
     whole = everything()
     monkeypatch.setattr(rows, "BATCH_SIZE", 7)
@@ -88,10 +32,9 @@ def test_batches_change_nothing(monkeypatch):
 def test_the_teacher_needs_no_clusters_of_most_documents():
     embeddings, groups = make_groups([200, 300, 100], spread=0.25)
     known = np.where(np.arange(600) % 4, -1, groups)
-    assert (
-        clustering_accuracy(groups, teach(embeddings, known, num_clusters=3).argmax(axis=1)) > 0.97
-    )
-    few_seen = teach(embeddings, groups, num_clusters=3, max_seen=60)
+    taught = teach(embeddings, known, num_clusters=3)
+    assert clustering_accuracy(groups, taught.argmax(axis=1)) > 0.97
+    few_seen = fit_teacher(embeddings, groups, num_clusters=3, max_seen=60)(embeddings)
     assert clustering_accuracy(groups, few_seen.argmax(axis=1)) > 0.97
 
 
@@ -115,24 +58,20 @@ def make(corpus, tokenizer, encoder_dir, folder, **options) -> ClusteringTrainer
 
 
 @pytest.mark.parametrize("teacher", [True, False])
-def test_a_training_on_disk_is_that_in_memory(
-    teacher, corpus, tokenizer, encoder_dir, tmp_path, request
+def test_a_training_in_small_batches_of_rows_is_that_in_one(
+    teacher, corpus, tokenizer, encoder_dir, tmp_path, monkeypatch
 ):
     options = {"num_train_epochs": 2, "lexical_teacher": teacher, "stop_tolerance": 0}
-    one = make(corpus, tokenizer, encoder_dir, tmp_path / "memory", **options)
+    one = make(corpus, tokenizer, encoder_dir, tmp_path / "whole", **options)
     one.train()
-    request.getfixturevalue("small_limits")
-    other = make(corpus, tokenizer, encoder_dir, tmp_path / "disk", **options)
+    monkeypatch.setattr(rows, "BATCH_SIZE", 7)
+    other = make(corpus, tokenizer, encoder_dir, tmp_path / "parts", **options)
     other.train()
-    torch.testing.assert_close(one.clustering.targets, other.clustering.targets)
+    torch.testing.assert_close(one.clustering.targets.dense(), other.clustering.targets.dense())
     torch.testing.assert_close(one.model.cluster_head.centroids, other.model.cluster_head.centroids)
     np.testing.assert_allclose(
         one.predict().predictions, other.predict().predictions, rtol=1e-3, atol=1e-5
     )
-    names = [
-        sorted(path.name for path in (tmp_path / name).iterdir()) for name in ("memory", "disk")
-    ]
-    assert names[0] == names[1]
 
 
 def test_the_start_of_many_documents_is_that_of_a_sample(

@@ -10,10 +10,10 @@ from sklearn.preprocessing import normalize
 
 from bert_clustering.clusters import spaces
 from bert_clustering.clusters.spaces import (
+    FusedSpace,
     Views,
     cluster_means,
     fit_discriminants,
-    fuse,
     lexical_view,
     shared_direction,
     smooth,
@@ -93,9 +93,9 @@ def test_lexical_view_of_a_sample_places_all_documents_and_knows_no_special_toke
 
 
 def test_fuse_has_unit_rows_and_the_weight_asked_for():
-    fused = fuse(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)
+    fused = FusedSpace(np.array([[2.0, 0.0]]), np.array([[0.0, 1.0]]), lexical_weight=0.5)[:]
     np.testing.assert_allclose(fused, np.array([[1, 0, 0, 0.5]]) / np.sqrt(1.25), rtol=1e-6)
-    assert fuse(np.array([[2.0, 0.0]]), np.zeros((1, 0))).tolist() == [[1, 0]]
+    assert FusedSpace(np.array([[2.0, 0.0]]), np.zeros((1, 0)))[:].tolist() == [[1, 0]]
 
 
 def test_discriminants_part_clusters_that_are_hardly_apart_and_bear_a_cluster_of_one():
@@ -160,8 +160,8 @@ def test_shrunken_discriminants_hold_for_documents_that_they_have_not_seen():
 def test_views_are_fused_for_distances_and_for_discriminants_and_cut_alike():
     embeddings, lexical = np.array([[2.0, 0.0], [0.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
     views = Views(embeddings, lexical)
-    np.testing.assert_array_equal(views.fused, fuse(embeddings, lexical, 0.5))
-    np.testing.assert_array_equal(views.for_discriminants, fuse(embeddings, lexical, 1.0))
+    np.testing.assert_array_equal(views.fused, FusedSpace(embeddings, lexical, 0.5)[:])
+    np.testing.assert_array_equal(views.for_discriminants, FusedSpace(embeddings, lexical, 1.0)[:])
     np.testing.assert_array_equal(views.take(np.array([1])).fused, views.fused[1:])
 
 
@@ -227,9 +227,9 @@ def test_what_all_embeddings_share_does_not_drown_what_parts_them():
     cone = normalize(0.3 * groups + np.eye(24, dtype=np.float32)[23])
     nothing = np.zeros((60, 0), dtype=np.float32)
     assert np.square(cone.mean(axis=0)).sum() > 0.9
-    assert np.square(fuse(cone, nothing).mean(axis=0)).sum() < 0.1
+    assert np.square(FusedSpace(cone, nothing)[:].mean(axis=0)).sum() < 0.1
     wide = normalize(groups)
-    np.testing.assert_allclose(fuse(wide, nothing), wide, rtol=1e-5)
+    np.testing.assert_allclose(FusedSpace(wide, nothing)[:], wide, rtol=1e-5)
 
 
 def test_a_cone_is_narrow_where_the_mean_holds_more_than_half_of_the_squared_length():
@@ -243,7 +243,9 @@ def test_a_cone_is_narrow_where_the_mean_holds_more_than_half_of_the_squared_len
 def test_embeddings_that_rounding_alone_parts_stay_as_they_are():
     same = np.full((5, 4), 0.5, dtype=np.float32)
     same[0, 0] = np.nextafter(np.float32(0.5), np.float32(1))
-    np.testing.assert_allclose(fuse(same, np.zeros((5, 0), dtype=np.float32)), same, rtol=1e-5)
+    np.testing.assert_allclose(
+        FusedSpace(same, np.zeros((5, 0), dtype=np.float32))[:], same, rtol=1e-5
+    )
 
 
 def test_the_words_of_a_prefix_are_left_out():

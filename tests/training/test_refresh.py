@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bert_clustering.clusters.sparse import SparseAssignment
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training.refresh import strayed_share
@@ -15,10 +16,10 @@ def test_the_teacher_makes_the_target(make_trainer):
     taught, alone = make_trainer(), make_trainer(lexical_teacher=False)
     for trainer in (taught, alone):
         trainer.initialize_clusters()
-    assert torch.equal(taught.clustering.targets.argmax(dim=1), taught.clustering.start_clusters)
+    assert torch.equal(taught.clustering.targets.most_probable, taught.clustering.start_clusters)
     assert (
-        taught.clustering.targets.max(dim=1).values.mean()
-        > alone.clustering.targets.max(dim=1).values.mean()
+        taught.clustering.targets.probabilities.mean()
+        > alone.clustering.targets.probabilities.mean()
     )
 
 
@@ -49,14 +50,14 @@ def test_documents_stray_where_they_leave_their_targets(make_trainer):
     trainer = make_trainer()
     trainer.initialize_clusters()
     state = trainer.clustering
-    state.clusters = state.targets.argmax(dim=1)
+    state.clusters = state.targets.most_probable
     astray = state.clusters.clone()
     astray[::4] = (astray[::4] + 1) % 3
     share = len(astray[::4]) / len(astray)
     assert strayed_share(state, state.clusters) == 0
     assert strayed_share(state, astray) == pytest.approx(share)
     state.clusters = astray
-    assert strayed_share(state, state.targets.argmax(dim=1)) == pytest.approx(-share)
+    assert strayed_share(state, state.targets.most_probable) == pytest.approx(-share)
     state.targets = None
     assert strayed_share(state, astray) == 0
 
@@ -65,11 +66,11 @@ def test_a_training_that_loses_what_it_is_taught_ends_and_is_undone(make_trainer
     trainer = make_trainer(num_train_epochs=3)
     trainer.initialize_clusters()
     weights = {name: value.clone() for name, value in trainer.model.named_parameters()}
-    others = (trainer.clustering.targets.argmax(dim=1) + 1) % 3  # of every document
+    others = (trainer.clustering.targets.most_probable + 1) % 3  # of every document
     assign = trainer.inference.assign
-    trainer.initialize_clusters = lambda: None
+    astray = SparseAssignment.of([torch.eye(3)[others]])
     trainer.inference.assign = lambda embeddings: (
-        torch.eye(3)[others] if trainer.state.global_step else assign(embeddings)
+        astray if trainer.state.global_step else assign(embeddings)
     )
     trainer.train()
     assert trainer.state.epoch == 1 and "loses what it is taught" in caplog.text
@@ -99,7 +100,7 @@ def test_a_sharp_kernel_and_a_cluster_that_stays_empty(encoder_dir, tokenizer, t
     texts = ["ripe apple juice", "solar rocket launch"] * 20
     trainer = ClusteringTrainer(model, args, train_dataset=texts, processing_class=tokenizer)
     trainer.train()
-    assert torch.isfinite(trainer.clustering.targets).all()
+    assert torch.isfinite(trainer.clustering.targets.shares).all()
     assert np.isfinite(logged(trainer, "clustering_loss")).all()
     assert min(logged(trainer, "loss")) > 0
 

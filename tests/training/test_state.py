@@ -16,7 +16,8 @@ def test_it_is_loaded_as_it_was_saved(make_trainer, tmp_path, init):
     assert (state.start_scores is not None) == (state.start_sizes is not None) == (init == "auto")
     state.save(tmp_path)
     loaded = ClusteringState.load(tmp_path)
-    for name in {field.name for field in fields(state)} - {"guard"}:
+    assert torch.equal(loaded.targets.dense(), state.targets.dense())
+    for name in {field.name for field in fields(state)} - {"guard", "targets"}:
         saved, found = getattr(state, name), getattr(loaded, name)
         if saved is None:
             assert found is None, name

@@ -22,6 +22,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -88,9 +89,18 @@ def parse_arguments(args: list[str] | None = None) -> Arguments:
     kinds = (ModelArguments, DataArguments, ClusteringTrainingArguments)
     parser = HfArgumentParser(kinds)  # type: ignore[arg-type]  # its `DataClassType` is no type
     if len(args) == 1 and args[0].endswith(".json"):
-        model_args, data_args, training_args = parser.parse_json_file(json_file=args[0])
+        parsed = parser.parse_json_file(json_file=args[0])
     else:
-        model_args, data_args, training_args = parser.parse_args_into_dataclasses(args)
+        *known, unknown = parser.parse_args_into_dataclasses(args, return_remaining_strings=True)
+        if unknown:
+            options = {name for action in parser._actions for name in action.option_strings}
+            near = get_close_matches(unknown[0], sorted(options), n=1)
+            raise InputError(
+                f"There is no option '{unknown[0]}'."
+                f"{f' Is {near[0]} meant?' if near else ''} --help shows all of them."
+            )
+        parsed = tuple(known)
+    model_args, data_args, training_args = parsed
     if not training_args.output_dir:  # of a report
         training_args.output_dir = model_args.model_name_or_path
     if model_args.num_clusters == "auto":
@@ -307,8 +317,8 @@ def run(
 
     # What a person reads, and what the Hub gets
     if trainer.is_world_process_zero():
-        print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
         logger.info("Stages, and memory by the end of each:\n%s", "\n".join(STAGES.lines()))
+        print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
     if training_args.do_train or training_args.merge:
         publish(trainer)
     # A process that ends right after a collective call can abort in it.
@@ -316,11 +326,15 @@ def run(
     trainer.accelerator.end_training()
 
 
-def main() -> None:
-    """Run, and turn what a user can mend, or did, into one message without a traceback."""
+def main(args: list[str] | None = None) -> None:
+    """Run, and turn what a user can mend, or did, into one message without a traceback.
+
+    Args:
+        args (`list[str]`, *optional*): As in `parse_arguments`.
+    """
     output_dir = None
     try:
-        model_args, data_args, training_args = parse_arguments()
+        model_args, data_args, training_args = parse_arguments(args)
         output_dir = training_args.output_dir
         set_up(training_args)
         run(model_args, data_args, training_args)

@@ -54,7 +54,7 @@ def kmeans(
     seen = embeddings[draw_sample(len(embeddings), seed, 50_000)]
     runs = (
         KMeans(num_clusters, n_init=1, random_state=random_state).fit(seen)
-        for _ in trange(num_restarts, desc="k-means", disable=not progress)
+        for _ in trange(num_restarts, desc="k-means", leave=False, disable=not progress)
     )
     best = min(runs, key=lambda run: run.inertia_)
     if len(seen) == len(embeddings):
@@ -199,7 +199,9 @@ def even_clusters(
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
     """
     runs = []
-    for restart in trange(num_restarts, desc="Finding the start", disable=not progress):
+    for restart in trange(
+        num_restarts, desc="Finding the start", leave=False, disable=not progress
+    ):
         means = KMeans(num_clusters, n_init=1, max_iter=30, random_state=seed + restart)
         begun = means.fit(views.smoothed).labels_
         annealed = anneal(views.smoothed, cluster_means(views.smoothed, begun, num_clusters))

@@ -101,7 +101,9 @@ def estimate_num_clusters(
 
     def try_all(numbers: list[int], num_restarts: int) -> int:
         recipe = Recipe(num_restarts, cut_best)
-        for k in tqdm(numbers, desc="Finding the number of clusters", disable=not progress):
+        for k in tqdm(
+            numbers, desc="Finding the number of clusters", leave=False, disable=not progress
+        ):
             start = find_start(views, k, seed, score, recipe)
             scores[k] = score(start.clusters) - price * float(np.log(k))
         return max(sorted(scores), key=scores.__getitem__)

@@ -201,7 +201,9 @@ def repeat_start(
     num_documents = len(views.embeddings)
     repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
     size = min(5000, max(num_clusters, int(share * num_documents)))
-    for repeat in trange(num_repeats, desc="Repeating the start", disable=not progress):
+    for repeat in trange(
+        num_repeats, desc="Repeating the start", leave=False, disable=not progress
+    ):
         own_seed = seed + 1000 * (repeat + 1)
         sample = draw_sample(num_documents, own_seed, size)
         seen = views.take(sample)

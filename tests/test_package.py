@@ -141,15 +141,15 @@ def test_an_installed_wheel_trains_and_its_model_loads_without_it(
     where = "import bert_clustering; print(bert_clustering.__file__)"
     assert execute(python, "-c", where, cwd=tmp_path).startswith(str(tmp_path / "with"))
     execute(
-        *(python, "-m", "bert_clustering.run_clustering", "--do_train", "--use_cpu"),
-        *("--model_name_or_path", headless_dir, "--train_file", texts, "--num_clusters", 3),
-        *("--output_dir", tmp_path / "run"),
+        *(python.parent / "bert-clustering", texts, "--encoder", headless_dir, "--clusters", 3),
+        "--use_cpu",
         cwd=tmp_path,
     )
-    results = {path.name for path in (tmp_path / "run" / "results").iterdir()}
+    made = tmp_path / "texts-clusters"
+    results = {path.name for path in (made / "results").iterdir()}
     assert {"clusters.csv", "report.html", "topics.json"} < results
-    assert (tmp_path / "run" / "README.md").is_file()
+    assert (made / "README.md").is_file()
 
     other = make_environment(tmp_path / "without")
-    loaded = json.loads(execute(other, "-c", LOAD, tmp_path / "run", cwd=tmp_path))
+    loaded = json.loads(execute(other, "-c", LOAD, made, cwd=tmp_path))
     assert loaded == ["BertForClustering", [1, 3]]

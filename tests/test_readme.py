@@ -55,6 +55,11 @@ def arguments_of(command: list[str]) -> list[str]:
     return command[command.index("run_clustering.py") + 1 :]
 
 
+def short_commands(page: str) -> list[list[str]]:
+    """Those of one word."""
+    return [shlex.split(line) for line in lines(page, "bash") if line.startswith("bert-clustering")]
+
+
 def local_commands(page: str) -> list[list[str]]:
     return [command for command in commands(page) if "--dataset_name" not in command]
 
@@ -90,6 +95,9 @@ def run_commands(page: str, folder: Path, texts: list[str], encoder: str, **more
         (folder / "arguments.json").write_text(block, encoding="utf-8")
     for block in blocks(page, "yaml"):
         (folder / "topics.yaml").write_text(block, encoding="utf-8")
+    for command in short_commands(page):
+        module = (sys.executable, "-m", "bert_clustering.cli")
+        run([*module, *command[1:], "--encoder", encoder], folder, **more)
     for command in local_commands(page):
         arguments = [
             encoder if part in (HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER) else part
@@ -164,7 +172,7 @@ def test_bash_blocks_hold_nothing_that_is_not_tried():
         for line in lines(page, "bash")
         if not re.match(r"(accelerate launch|python) .*run_clustering\.py", line)
     ]
-    assert others == ["pip install -e .", "make demo"]
+    assert others == ["pip install -e .", "make demo", *2 * ["bert-clustering messages.csv"]]
 
 
 def test_commands_of_the_benchmarks_name_scripts_and_options_that_exist():
@@ -233,6 +241,7 @@ def test_an_error_of_a_launched_command_is_one_message(tmp_path):
 @pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 13)])
 def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
     assert run_commands(page, tmp_path, corpus[0], headless_dir) == count
+    assert (tmp_path / "messages-clusters/results/report.html").is_file()
     assert column(tmp_path / "output/results/clusters.csv", "cluster") == column(
         tmp_path / "predictions/results/predictions.csv", "cluster"
     )

@@ -868,6 +868,7 @@ BAD_INPUT = {
         ["--do_predict", "--predict_file", "{bad}/empty_row.csv"],
         "the text of row 2 is empty",
     ),
+    "no such option": (["--num_cluster_s", "3"], "no option '--num_cluster_s'. Is --num_clusters"),
     "nothing to do": (["--do_train", "false"], "There is nothing to do"),
 }
 

@@ -6,45 +6,15 @@ weight (Kullback & Leibler 1951).
 """
 
 import os
-import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-from stop_words import AVAILABLE_LANGUAGES, get_stop_words
+from sklearn.feature_extraction.text import CountVectorizer
 
 from ..clusters.rows import draw_sample
 from .unspaced import GRAMMAR, RUN, UnspacedWords
-
-
-# What stands on letters and joins them, as the vowels of India's scripts, and is no `\w` to Python.
-MARKS = "\u200c\u200d" + "".join(
-    chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
-)
-# Two characters or more, the first one a letter.
-WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
-
-
-def find_stop_words(texts: list[str]) -> set[str]:
-    """Stop words of the language that most of the texts are in; empty for one that no list is known
-    of.
-
-    The language is the one whose stop words make up the largest share of the words, if that is a
-    tenth or more.
-    """
-    frequency = Counter(
-        word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
-    )
-    lists = [
-        set(get_stop_words(language)) for language in AVAILABLE_LANGUAGES if language != "english"
-    ]
-    # The list of English holds 'computer' and 'million'; its contractions alone are of use.
-    lists.append(ENGLISH_STOP_WORDS | {word for word in get_stop_words("english") if "'" in word})
-    counts = [sum(frequency[word] for word in words) for words in lists]
-    found = lists[int(np.argmax(counts))] if max(counts) > 0.1 * frequency.total() else set()
-    return {word for word in found if re.fullmatch(WORD, word)}
+from .words import WORD, find_stop_words
 
 
 def diversify(terms: Iterable[str], count: int) -> list[str]:

@@ -7,7 +7,7 @@ from collections import Counter
 
 from transformers import PreTrainedTokenizerBase
 
-from .keywords import MARKS
+from .words import MARKS
 
 
 logger = logging.getLogger(__name__)

@@ -119,7 +119,9 @@ class Inference:
         precision = self.accelerator.autocast if self.model.has_clusters else nullcontext
         done = 0
         with precision():
-            for batch in tqdm(loader, desc="Encoding", disable=not self.args.shows_progress):
+            for batch in tqdm(
+                loader, desc="Encoding", leave=False, disable=not self.args.shows_progress
+            ):
                 parts = split_batch(batch, self.args.max_tokens_per_pass)
                 found = torch.cat([self.model(**part).embeddings for part in parts])
                 found = self.accelerator.gather_for_metrics(found).float().cpu().numpy()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from transformers.utils import cached_file
@@ -35,6 +36,11 @@ def load_tokenizer(
     try:
         raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
     except OSError as error:
+        if isinstance(error.__cause__, LocalEntryNotFoundError):
+            raise InputError(
+                f"'{name}' is no folder and not in the cache, and the Hub does not answer. Connect "
+                "once to fetch it, or pass the folder of an encoder: --model_name_or_path FOLDER."
+            ) from error
         raise InputError(str(error)) from error
     for option in ("alpha", "num_clusters"):
         if getattr(model_args, option) == "auto" and not training_args.do_train:

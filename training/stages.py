@@ -1,5 +1,6 @@
 """How long a run takes, and where: seconds and memory of its stages."""
 
+import logging
 import platform
 import time
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import psutil
 import torch
+
+
+logger = logging.getLogger(__name__)
 
 
 class Stages:
@@ -32,13 +36,17 @@ class Stages:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Measure a stage, as a context or as a decorator."""
-        outer = self.name
+        """Measure a stage, as a context or as a decorator; one that took a second or more is
+        logged.
+        """
+        outer, began = self.name, time.time()
         self._go_on_with(name)
         try:
             yield
         finally:
             self._go_on_with(outer if outer != "libraries" else "other")
+        if (seconds := time.time() - began) >= 1:
+            logger.info("%s: %.0f s", name.capitalize(), seconds)
 
     def _go_on_with(self, name: str) -> None:
         now = time.time()
@@ -65,7 +73,7 @@ class Stages:
         """The table as people read it."""
         for name, row in self.table().items():
             share, peak = f"{row['share']:.0%}", f"{row['peak_memory']:,} MB"
-            yield f"{name:<16}{row['seconds']:>8.1f} s{share:>6}{peak:>12}"
+            yield f"{name:<20}{row['seconds']:>8.1f} s{share:>6}{peak:>12}"
 
 
 def peak_memory() -> float:

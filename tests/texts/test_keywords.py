@@ -5,17 +5,9 @@ import unicodedata
 import numpy as np
 import pytest
 
-from bert_clustering.texts.keywords import cluster_keywords, diversify, find_stop_words
+from bert_clustering.texts.keywords import cluster_keywords, diversify
 from bert_clustering.texts.names import make_labels
 from bert_clustering.texts.unspaced import MAX_SIGNS, UnspacedWords
-
-
-ENGLISH = [
-    "the cat and the dog are in the house",
-    "it is a house with a cat that was there",
-    "he was with the dog",
-]
-RUSSIAN = ["он и она не в доме", "это не так и было на самом деле", "мы были в доме, и они тоже"]
 
 
 @pytest.mark.filterwarnings("error")
@@ -23,16 +15,6 @@ def test_stop_words_are_words_as_they_are_counted():
     texts = ["'tis the pear", "the pear"] * 3 + ["I'll see it, the sea"] * 3
     first, second = cluster_keywords(texts, np.repeat([0, 1], [6, 3]), num_clusters=2)
     assert "pear" in first[0] and "sea" in " ".join(second)
-
-
-@pytest.mark.parametrize(("texts", "word"), [(ENGLISH, "the"), (RUSSIAN, "не")])
-def test_the_language_is_known_by_its_stop_words(texts, word):
-    assert word in find_stop_words(texts)
-
-
-def test_an_unknown_language_has_no_stop_words():
-    assert find_stop_words(["qapla jatlh tlhIngan", "yIntagh bIjatlh"]) == set()
-    assert find_stop_words(["1 2 3", "!"]) == set()
 
 
 @pytest.mark.parametrize(
@@ -54,10 +36,6 @@ def test_words_keep_the_marks_on_their_letters(first, second):
 def test_the_same_word_in_two_ways_of_writing_is_one():
     texts = [unicodedata.normalize(form, "évêché") for form in ("NFC", "NFD")] + ["pear", "pear"]
     assert cluster_keywords(texts, np.array([0, 0, 1, 1]), num_clusters=2) == [["évêché"], ["pear"]]
-
-
-def test_stop_words_with_marks_are_known():
-    assert {"की", "में"} <= find_stop_words(["दिल्ली की सड़क में पानी", "इस की बात में है"])
 
 
 def test_what_stands_everywhere_is_no_keyword_in_an_unknown_language():

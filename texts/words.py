@@ -1,0 +1,76 @@
+"""What a word is, and which words say nothing, in the language that texts are in."""
+
+import re
+import unicodedata
+from collections import Counter
+from functools import cache
+
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+from stop_words import AVAILABLE_LANGUAGES, get_stop_words
+
+from .unspaced import RUN
+
+
+# What stands on letters and joins them, as the vowels of India's scripts, and is no `\w` to Python.
+MARKS = "\u200c\u200d" + "".join(
+    chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
+# Two characters or more, the first one a letter.
+WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
+ENGLISH = "english"
+
+
+@cache
+def stop_words_of(language: str) -> frozenset[str]:
+    """The stop words of one of the `AVAILABLE_LANGUAGES`."""
+    words = get_stop_words(language)
+    if language != ENGLISH:
+        return frozenset(words)
+    # The list of English holds 'computer' and 'million'; its contractions alone are of use.
+    return ENGLISH_STOP_WORDS | {word for word in words if "'" in word}
+
+
+def find_language(texts: list[str]) -> str | None:
+    """Name of the language that most of the texts are in, in English and small letters; `None` for
+    one that no list of stop words is known of.
+
+    It is the one whose stop words make up the largest share of the words, if that is a tenth or
+    more.
+
+    Example:
+        >>> find_language(["where is the card", "the card is lost"])
+        'english'
+    """
+    frequency = Counter(
+        word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
+    )
+    counts = {
+        language: sum(frequency[word] for word in stop_words_of(language))
+        for language in sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
+    }
+    likeliest = max(counts, key=lambda language: counts[language])
+    return likeliest if counts[likeliest] > 0.1 * frequency.total() else None
+
+
+def find_stop_words(texts: list[str]) -> set[str]:
+    """Stop words of the language that most of the texts are in; empty for one that no list is known
+    of.
+    """
+    language = find_language(texts)
+    found = stop_words_of(language) if language else ()
+    return {word for word in found if re.fullmatch(WORD, word)}
+
+
+def are_english(texts: list[str]) -> bool:
+    """Whether most of the texts seem to be in English: by its stop words, or, where they hold no
+    language's, by their letters.
+
+    Example:
+        >>> are_english(["apple pear", "plum fig"]), are_english(["где моя карта"])
+        (True, False)
+    """
+    language = find_language(texts)
+    if language is not None:
+        return language == ENGLISH
+    letters = [character for text in texts for character in text if character.isalpha()]
+    return sum(map(str.isascii, letters)) >= 0.9 * len(letters)

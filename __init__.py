@@ -8,6 +8,7 @@ from .configuration_bert_cluster import BertClusterConfig  # isort: skip (it che
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
 from .errors import InputError
+from .estimator import TextClustering
 from .modeling_bert_cluster import BertForClustering, ClusteringOutput
 from .trainer import ClusteringTrainer
 from .training.arguments import ClusteringTrainingArguments
@@ -29,4 +30,5 @@ __all__ = [
     "ClusteringTrainer",
     "ClusteringTrainingArguments",
     "InputError",
+    "TextClustering",
 ]

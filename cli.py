@@ -12,14 +12,10 @@ import typer
 from . import run_clustering
 from .errors import InputError
 from .texts.columns import find_id_column, find_text_column
+from .texts.language import choose_encoder
 from .texts.readers import Columns
 from .texts.tables import read_batches
-from .texts.words import are_english
 
-
-ENGLISH_ENCODER = ("sentence-transformers/all-MiniLM-L6-v2", "")  # with what it wants before texts
-MULTILINGUAL_ENCODER = ("intfloat/multilingual-e5-small", "query: ")
-NUM_READ = 2000  # texts, of which the language is told
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -94,12 +90,6 @@ def read_head(file: str) -> Columns:
     if file.startswith("-"):
         raise InputError(f"Expected the file of the texts first, got '{file}'. Put it before.")
     return next(read_batches(file), {})
-
-
-def choose_encoder(texts: list) -> tuple[str, str]:
-    """An encoder that knows the language of texts, and what it wants before each of them."""
-    strings = [text for text in texts[:NUM_READ] if isinstance(text, str)]
-    return ENGLISH_ENCODER if are_english(strings) else MULTILINGUAL_ENCODER
 
 
 def default_output(file: str) -> str:

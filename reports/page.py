@@ -22,6 +22,7 @@ from .charts import confusion, curves, hierarchy, scores_of_k
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .result import SCORES, ClusteringResult
+from .topics import topic_rows
 
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -91,27 +92,18 @@ def choose_rows(result: ClusteringResult, uncertain: list[int], seed: int = 0) -
 def cluster_rows(result: ClusteringResult) -> list[dict[str, Any]]:
     """What the page says of each cluster, the largest first."""
     colors, shapes = assign_styles(result.middles, result.sizes)
-    return [
-        {
-            "cluster": cluster,
-            "label": result.labels[cluster],
-            "size": int(result.sizes[cluster]),
-            "share": float(result.sizes[cluster] / len(result.clusters)),
-            "probability": float(result.mean_probabilities[cluster]),
+    rows = topic_rows(result)
+    for row in rows:
+        cluster = row["cluster"]
+        row |= {
             "silhouette": float(result.cluster_silhouettes[cluster]),
-            "stability": result.stabilities[cluster],
-            "keywords": result.keywords[cluster],
-            "examples": [
-                cut(" ".join(result.texts[row][:2000].split()), 240)
-                for row in result.nearest[cluster]
-            ],
+            "examples": [cut(" ".join(text[:2000].split()), 240) for text in row["examples"]],
             "color": COLORS[colors[cluster]],
             "shape": int(shapes[cluster]),
             "x": float(result.middles[cluster, 0]),
             "y": float(result.middles[cluster, 1]),
         }
-        for cluster in np.argsort(-result.sizes, kind="stable").tolist()
-    ]
+    return rows
 
 
 def document_columns(

@@ -41,6 +41,10 @@ class RunFolder:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
+    @property
+    def has_documents(self) -> bool:
+        return (self.folder / CLUSTERS).is_file()
+
     def documents(self) -> Documents:
         """The run's documents, with their gold classes where the run had any.
 
@@ -48,7 +52,7 @@ class RunFolder:
             InputError: There are none, or the classes are those of other documents.
         """
         path = self.folder / CLUSTERS
-        if not path.is_file():
+        if not self.has_documents:
             raise InputError(
                 f"There is no '{path}' to report on. Pass the folder of a run as "
                 "--model_name_or_path, or run --do_eval on the texts first."

@@ -1,4 +1,5 @@
-"""`topics.json`: clusters and documents as a front end takes them; the topic mix of one document.
+"""What is known of the clusters, as rows; `topics.json`: clusters and documents as a front end
+takes them; the topic mix of one document.
 
 `topics.schema.json` describes the file.
 """
@@ -23,6 +24,23 @@ def whole_numbers(ids: list) -> list:
     if None not in numbers and [str(number) for number in numbers] == [str(id_) for id_ in ids]:
         return numbers
     return ["" if id_ is None else str(id_) for id_ in ids]
+
+
+def topic_rows(result: ClusteringResult) -> list[dict[str, Any]]:
+    """What is known of each cluster, and its most typical texts, the largest cluster first."""
+    return [
+        {
+            "cluster": cluster,
+            "label": result.labels[cluster],
+            "size": int(result.sizes[cluster]),
+            "share": float(result.sizes[cluster] / len(result.clusters)),
+            "keywords": result.keywords[cluster],
+            "examples": [result.texts[row] for row in result.nearest[cluster]],
+            "stability": result.stabilities[cluster],
+            "probability": float(result.mean_probabilities[cluster]),
+        }
+        for cluster in np.argsort(-result.sizes, kind="stable").tolist()
+    ]
 
 
 def make_topics(result: ClusteringResult) -> dict[str, Any]:

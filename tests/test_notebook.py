@@ -15,7 +15,7 @@ NOTEBOOK = Path(__file__).parent.parent / "examples" / "first_clusters.ipynb"
 SETTINGS = {  # the first code cell's, and what takes their place
     'ENCODER = "sentence-transformers/all-MiniLM-L6-v2"': "ENCODER = {encoder!r}",
     'TEXTS = "../build/demo/posts.csv"': "TEXTS = 'texts.csv'",
-    "NUM_CLUSTERS = 8": "NUM_CLUSTERS = 3",
+    "NUM_CLUSTERS = 8  #": "NUM_CLUSTERS = 3  #",
     'OUTPUT = "../build/first_clusters"': "OUTPUT = 'output'",
 }
 
@@ -36,14 +36,10 @@ def test_the_notebook_runs_from_top_to_bottom(corpus, headless_dir, tmp_path):
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
 
-    clusters, assigned, loaded = (
-        literal_eval(cell.outputs[-1].data["text/plain"]) for cell in cells[-3:]
-    )
-    names, sizes = zip(*clusters, strict=True)
-    assert len(set(names)) == 3 and sum(sizes) == len(corpus[0])
-    assert not any(name.startswith("LABEL_") for name in names)
-    assert [name for _, name, _ in assigned] == loaded
-    assert len(loaded) == 2 and set(loaded) <= set(names)
+    topics, assigned, loaded = (cell.outputs[-1].data["text/plain"] for cell in cells[-3:])
+    found = literal_eval(assigned)
+    assert len(found) == 2 and all(name in topics for _, name in found)
+    assert "LABEL_" not in topics and loaded == "True"
 
 
 def test_the_notebook_is_short_and_shows_results_alone():

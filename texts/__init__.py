@@ -10,6 +10,7 @@ from .documents import (
 )
 from .keywords import cluster_keywords
 from .known import KnownTopics, read_labels
+from .language import choose_encoder
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
 from .spool import SpooledDocuments, spool_documents
@@ -37,6 +38,7 @@ __all__ = [
     "check_enough_documents",
     "check_mask_token",
     "check_vectors",
+    "choose_encoder",
     "cluster_keywords",
     "document_lengths",
     "limit_length",

@@ -1,4 +1,6 @@
-"""Whether an encoder seems to know the language of texts: how finely it has to cut their words."""
+"""Which encoder knows the language of texts, and whether one seems to: how finely it has to cut
+their words.
+"""
 
 import logging
 import re
@@ -7,7 +9,7 @@ from collections import Counter
 
 from transformers import PreTrainedTokenizerBase
 
-from .words import MARKS
+from .words import MARKS, are_english
 
 
 logger = logging.getLogger(__name__)
@@ -18,7 +20,22 @@ LETTERS_OF_HAN = 3  # that say about as much as one
 FEWEST_KNOWN = 2.5  # letters per token; of fewer, a vocabulary was not made from the language
 FEWEST_WORDS = 100
 NUM_READ = 2000  # documents, of which a language is told
-MULTILINGUAL = "--model_name_or_path intfloat/multilingual-e5-small --text_prefix 'query: '"
+# Encoders by Hub id, and what they want before every text, where their configuration does not say.
+ENGLISH_ENCODER = ("sentence-transformers/all-MiniLM-L6-v2", None)
+MULTILINGUAL_ENCODER = ("intfloat/multilingual-e5-small", "query: ")
+MULTILINGUAL = "--model_name_or_path {} --text_prefix '{}'".format(*MULTILINGUAL_ENCODER)
+
+
+def choose_encoder(texts: list) -> tuple[str, str | None]:
+    """Hub id of an encoder that knows the language of texts, and what it wants before each of them;
+    what is no string is passed over.
+
+    Example:
+        >>> choose_encoder(["wo ist meine Karte"])
+        ('intfloat/multilingual-e5-small', 'query: ')
+    """
+    strings = [text for text in texts[:NUM_READ] if isinstance(text, str)]
+    return ENGLISH_ENCODER if are_english(strings) else MULTILINGUAL_ENCODER
 
 
 def letters_per_token(

@@ -9,6 +9,9 @@ from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 
 
+MAX_CLUSTERS = 200  # that `auto` looks for, unless more are asked for
+
+
 @dataclass
 class ModelArguments:
     """Which encoder to start from, and the clusters as the model keeps them."""

@@ -177,6 +177,29 @@ def test_every_save_is_a_whole_repository(hub, push, tmp_path, headless_dir, cor
     assert len(json.loads(first)["logits"]) == 2
 
 
+ESTIMATOR = """
+from bert_clustering import TextClustering
+texts = {texts!r}
+on_cpu = {{"use_cpu": True}}
+made = TextClustering(3, encoder={encoder!r}, num_train_epochs=0, training_arguments=on_cpu)
+made.fit(texts).push_to_hub("tester/made", private=True)
+found = TextClustering.load("tester/made")
+assert (found.predict(texts) == made.labels_).all()
+"""
+
+
+@pytest.mark.slow
+def test_an_estimator_is_pushed_without_its_texts(hub, tmp_path, headless_dir, corpus):
+    code = ESTIMATOR.format(texts=corpus[0], encoder=headless_dir)
+    run_python(code, hub, tmp_path / "made")
+    files = hub.files("tester/made")
+    assert set(files) == EXPECTED - {"map.png"}
+    content = b"\n".join(path.read_bytes() for path in files.values())
+    for secret in (str(tmp_path), headless_dir, corpus[0][0], corpus[0][50]):
+        assert secret.encode() not in content
+    assert "# made" in files["README.md"].read_text(encoding="utf-8")
+
+
 LOAD = """
 import json, torch
 from transformers import AutoModel, AutoTokenizer

@@ -29,7 +29,6 @@ from .clusters.rows import draw_sample
 from .clusters.spaces import Views, lexical_view
 from .errors import InputError
 from .publishing.push import HubMixin
-from .texts.keywords import cluster_keywords
 from .texts.known import KnownTopics
 from .texts.language import NUM_READ, warn_of_unknown_language
 from .texts.names import name_clusters
@@ -43,6 +42,7 @@ from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
+from .training.keywords import find_keywords
 from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import describe_refresh, revive_emptied, set_targets, strayed_share
@@ -285,11 +285,14 @@ class ClusteringTrainer(HubMixin, Trainer):
     @stage("names")
     def _name_clusters(self) -> None:
         """Name the clusters by their keywords, but for those that the user has named."""
+        embeddings = self._encode_training_set()
         if not self.is_world_process_zero():
             return
         texts = read_texts(self.train_dataset, self.processing_class)
         state, config = self._started_clustering, self.model.config
-        self.keywords = cluster_keywords(texts, state.clusters.numpy(), config.num_clusters)
+        self.keywords = find_keywords(
+            texts, state.clusters.numpy(), embeddings, config.num_clusters, self.inference
+        )
         name_clusters(config, self.keywords, state.named_by_user.tolist())
 
     def _encode_training_set(self) -> np.ndarray:

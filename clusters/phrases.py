@@ -36,6 +36,23 @@ def phrase_cosines(embeddings: np.ndarray, phrases: np.ndarray) -> np.ndarray:
     return normalize(embeddings - middle) @ topics.T
 
 
+def term_cosines(
+    embeddings: np.ndarray, clusters: np.ndarray, num_clusters: int, terms: np.ndarray
+) -> np.ndarray:
+    """Cosines of terms and clusters, both seen from the documents' mean, `(num_terms,
+    num_clusters)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each document.
+        num_clusters (`int`): Number of clusters K.
+        terms (`np.ndarray` of shape `(num_terms, hidden_size)`): Embeddings of the terms.
+    """
+    means = cluster_means(embeddings, clusters, num_clusters)
+    middle = np.bincount(clusters, minlength=num_clusters) @ means / len(clusters)
+    return normalize(terms - middle) @ normalize(means - middle).T
+
+
 def add_soft_examples(
     cosines: np.ndarray,
     labels: np.ndarray,

@@ -11,9 +11,9 @@ from ..clusters.stability import cluster_stability
 from ..clusters.start import ANY, EVEN
 from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
-from ..texts.keywords import cluster_keywords
 from ..texts.names import name_clusters
 from ..trainer import ClusteringTrainer
+from ..training.keywords import find_keywords
 from ..training.run_arguments import DataArguments
 from ..training.stages import stage
 from .layout import project, project_roughly
@@ -81,7 +81,13 @@ def gather_result(
     clusters, probabilities = prediction.clusters, prediction.probabilities
     keywords = trainer.keywords
     if keywords is None:
-        keywords = cluster_keywords(documents.usable_texts, clusters, config.num_clusters)
+        keywords = find_keywords(
+            documents.usable_texts,
+            clusters,
+            prediction.embeddings,
+            config.num_clusters,
+            trainer.inference,
+        )
     name_clusters(config, keywords)
     # Before training, nobody knows how far texts lie from their centroids.
     threshold = None if is_preview else data_args.outlier_threshold

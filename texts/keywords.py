@@ -78,9 +78,9 @@ def cluster_keywords(
     num_keywords: int = 10,
     max_length: int = 1000,
     max_seen: int = 200_000,
-) -> list[list[str]]:
-    """Keywords of each cluster, the most telling first: words and pairs of neighbours, no two of a
-    kind.
+) -> list[dict[str, float]]:
+    """Keywords of each cluster with their weights, the most telling first: words and pairs of
+    neighbours, no two of a kind.
 
     A term weighs p(t|c) log(p(t|c) / p(t)), p being the share of documents that hold it, in the
     cluster shrunk by n / (n + 1) where n of them do: words that stand everywhere weigh nothing, in
@@ -97,7 +97,7 @@ def cluster_keywords(
             them, a sample.
 
     Returns:
-        A list of lists; empty for an empty cluster.
+        A dictionary for each cluster; empty for an empty cluster.
     """
     seen = draw_sample(len(texts), seed=0, size=max_seen)
     texts = [unicodedata.normalize("NFC", texts[row][:max_length]) for row in seen]
@@ -106,7 +106,7 @@ def cluster_keywords(
     try:
         held = vectorizer.fit_transform(texts)  # (num_documents, num_terms)
     except ValueError:  # scikit-learn's word for: no term is left
-        return [[] for _ in range(num_clusters)]
+        return [{} for _ in range(num_clusters)]
     terms, overall = vectorizer.get_feature_names_out(), np.asarray(held.mean(axis=0)).ravel()
     favour = np.array([1.5 if " " in term else 0.5 if GRAMMAR.match(term) else 1 for term in terms])
     # Of pieces that weigh the same, the longest is the word.
@@ -118,5 +118,29 @@ def cluster_keywords(
         share = counts**2 / (counts + 1) / max(members.shape[0], 1)
         weight = favour * np.where(share > 0, share * np.log(np.maximum(share, 1e-9) / overall), 0)
         order = np.lexsort([-lengths, -weight])
-        keywords.append(diversify(terms[order[weight[order] > 0]], num_keywords))
+        order = order[weight[order] > 0]
+        weights = dict(zip(terms[order].tolist(), weight[order].tolist(), strict=True))
+        keywords.append({term: weights[term] for term in diversify(weights, num_keywords)})
     return keywords
+
+
+def rank_keywords(
+    keywords: list[dict[str, float]], cosines: dict[str, np.ndarray]
+) -> list[list[str]]:
+    """Keywords in the order that people read them in: by weight times cosine to their cluster, so
+    that what is frequent in it and means something else comes last.
+
+    Args:
+        keywords (`list[dict[str, float]]` of length `num_clusters`): `cluster_keywords`.
+        cosines (`dict[str, np.ndarray]` of arrays of shape `(num_clusters,)`): Of each keyword with
+            the clusters, as the encoder sees both.
+
+    Example:
+        >>> cosines = {"edu": np.array([0.1]), "faith": np.array([0.6]), "god": np.array([0.5])}
+        >>> rank_keywords([{"edu": 0.9, "faith": 0.3, "god": 0.5}], cosines)
+        [['god', 'faith', 'edu']]
+    """
+    return [
+        sorted(weights, key=lambda term: -weights[term] * max(cosines[term][cluster], 0))
+        for cluster, weights in enumerate(keywords)
+    ]

@@ -130,6 +130,21 @@ class Inference:
         return embeddings
 
     @torch.no_grad()
+    def encode_terms(self, terms: list[str], size: int = 256) -> np.ndarray:
+        """Embeddings of words or short phrases, `(num_terms, hidden_size)`, by this process
+        alone.
+        """
+        self.model.eval()
+        found = []
+        for start in range(0, len(terms), size):
+            batch = self.collator.tokenizer(
+                terms[start : start + size], padding=True, truncation=True, return_tensors="pt"
+            )
+            embeddings = self.model(**batch.to(self.args.device)).embeddings
+            found.append(embeddings.float().cpu().numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
     def assign_in_parts(self, embeddings: np.ndarray) -> Iterator[torch.Tensor]:
         """Soft assignments q of embeddings under the present centroids, on the CPU, of some tens of
         thousands at a time, `(num_documents_in_part, num_clusters)`.

@@ -10,6 +10,7 @@ from bert_clustering.clusters.phrases import (
     find_no_texts,
     phrase_cosines,
     sort_by_phrases,
+    term_cosines,
 )
 from bert_clustering.clusters.seeded import find_seeded_start
 from bert_clustering.clusters.spaces import Views
@@ -96,3 +97,14 @@ def test_no_cluster_ends_empty_and_what_is_known_stays(groups):
     )
     assert set(found) == {0, 1, 2, 3, 4} and (found == 4).sum() < 5
     assert (found[stubborn] == 1).all()
+
+
+def test_terms_are_close_to_the_clusters_they_lie_among():
+    embeddings, numbers = make_groups([30, 10], spread=0.1)
+    means = np.stack([embeddings[numbers == number].mean(axis=0) for number in (0, 1)])
+    middle = embeddings.mean(axis=0)
+    cosines = term_cosines(
+        embeddings, numbers, 3, np.stack([means[1], middle + means[0] - means[1]])
+    )
+    np.testing.assert_allclose(cosines[0, :2], [-1, 1], atol=1e-5)
+    np.testing.assert_allclose(cosines[1, :2], [1, -1], atol=1e-5)

@@ -5,9 +5,15 @@ import unicodedata
 import numpy as np
 import pytest
 
-from bert_clustering.texts.keywords import cluster_keywords, diversify
+from bert_clustering.texts import keywords
+from bert_clustering.texts.keywords import diversify, rank_keywords
 from bert_clustering.texts.names import make_labels
 from bert_clustering.texts.unspaced import MAX_SIGNS, UnspacedWords
+
+
+def cluster_keywords(*args, **kwargs) -> list[list[str]]:
+    """Without their weights."""
+    return [list(weights) for weights in keywords.cluster_keywords(*args, **kwargs)]
 
 
 @pytest.mark.filterwarnings("error")
@@ -68,8 +74,8 @@ def test_keywords_are_of_different_stems():
 
 def test_an_empty_cluster_and_texts_without_words_have_no_keywords():
     texts = ["red apple", "red pear", "red fig", "blue sea", "blue sky"]
-    keywords = cluster_keywords(texts, np.array([0, 0, 0, 2, 2]), num_clusters=3)
-    assert keywords[0] and not keywords[1] and keywords[2]
+    found = cluster_keywords(texts, np.array([0, 0, 0, 2, 2]), num_clusters=3)
+    assert found[0] and not found[1] and found[2]
     assert cluster_keywords(["12", "34", "!", "?"], np.array([0, 0, 1, 1]), 2) == [[], []]
 
 
@@ -85,10 +91,8 @@ def test_keywords_of_a_sample_are_those_of_the_topic():
         for topic, more in zip(["pear tree", "deep sea"] * 100, "abcdefgh" * 25, strict=True)
     ]
     clusters = np.tile([0, 1], 100)
-    keywords = cluster_keywords(texts, clusters, num_clusters=2, max_seen=40)
-    assert (
-        keywords == cluster_keywords(texts, clusters, num_clusters=2) == [["pear tree"], ["deep"]]
-    )
+    found = cluster_keywords(texts, clusters, num_clusters=2, max_seen=40)
+    assert found == cluster_keywords(texts, clusters, num_clusters=2) == [["pear tree"], ["deep"]]
 
 
 # Two topics in each script that is written without spaces, and what the keywords must hold.
@@ -125,8 +129,8 @@ UNSPACED = {
 def test_keywords_of_scripts_without_spaces_are_words(language):
     first, second, expected = UNSPACED[language]
     found = cluster_keywords(first + second, np.repeat([0, 1], 4), num_clusters=2)
-    for keywords, words in zip(found, expected, strict=True):
-        assert set(keywords[: len(words)]) == words
+    for shown, words in zip(found, expected, strict=True):
+        assert set(shown[: len(words)]) == words
 
 
 @pytest.mark.parametrize(
@@ -166,3 +170,20 @@ def test_long_repeated_sentences_cost_and_find_no_more_than_pieces_of_a_limited_
     sentence = "".join(chr(0x4E00 + number) for number in range(500))
     words = UnspacedWords([sentence, sentence])(sentence)
     assert {len(word) for word in words} == {MAX_SIGNS} and len(words) == 400 - MAX_SIGNS + 1
+
+
+def test_keywords_that_mean_something_else_come_last():
+    weighed = [
+        {"edu": 0.9, "writes": 0.8, "god": 0.5, "faith": 0.4},
+        {"writes": 0.7, "orbit": 0.1},
+        {},
+    ]
+    cosines = {
+        "edu": np.array([0.1, 0.1, 0]),
+        "writes": np.array([-0.2, -0.1, 0]),
+        "god": np.array([0.5, 0, 0]),
+        "faith": np.array([0.7, 0, 0]),
+        "orbit": np.array([0, 0.9, 0]),
+    }
+    found = rank_keywords(weighed, cosines)
+    assert found == [["faith", "god", "edu", "writes"], ["orbit", "writes"], []]

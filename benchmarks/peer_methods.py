@@ -179,6 +179,38 @@ def bertopic_labelled(
     return list(map(int, topics))
 
 
+def bertopic_names(
+    task: dict[str, list], encoder: str, num_clusters: int, seed: int
+) -> dict[str, list[list[str]]]:
+    """Keywords that BERTopic gives to the task's `clusters` of its `texts`, in two ways."""
+    from bertopic import BERTopic
+    from bertopic.cluster import BaseCluster
+    from bertopic.dimensionality import BaseDimensionalityReduction
+    from bertopic.representation import KeyBERTInspired
+    from sentence_transformers import SentenceTransformer
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    model = BERTopic(
+        embedding_model=SentenceTransformer(encoder),
+        umap_model=BaseDimensionalityReduction(),
+        hdbscan_model=BaseCluster(),
+        vectorizer_model=CountVectorizer(stop_words="english"),
+        representation_model={"KeyBERT": KeyBERTInspired(random_state=seed)},
+    )
+    texts, clusters = task["texts"], task["clusters"]
+    topics, _ = model.fit_transform(texts, encode(texts, encoder), y=clusters)
+    topic_of = dict(zip(clusters, map(int, topics), strict=True))
+
+    def words(told: dict[int, list]) -> list[list[str]]:
+        return [
+            [word for word, _ in told[topic_of[cluster]] if word] if cluster in topic_of else []
+            for cluster in range(num_clusters)
+        ]
+
+    shown = {"BERTopic": model.get_topics(), "KeyBERT-inspired": model.topic_aspects_["KeyBERT"]}
+    return {name: words(told) for name, told in shown.items()}
+
+
 def setfit(task: dict[str, list], encoder: str, num_clusters: int, seed: int) -> list[int]:
     """Labels of the task's `texts`, by those of which `labels` say it, -1 the others."""
     from datasets import Dataset
@@ -220,10 +252,11 @@ PEERS = {
     "EVoC": evoc,
 }
 
-# Of more than texts: what `benchmarks.new_texts` and `benchmarks.labels` ask.
+# Of more than texts: what `benchmarks.new_texts`, `benchmarks.labels` and `benchmarks.names` ask.
 OTHERS = {
     "BERTopic, transform": bertopic_transform,
     "BERTopic, semi-supervised": bertopic_labelled,
+    "BERTopic, names": bertopic_names,
     "SetFit": setfit,
 }
 

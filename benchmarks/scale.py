@@ -6,8 +6,8 @@ r"""Seconds and memory of each stage of a run, at several numbers of documents a
 Texts are eight words, most of them of one of K topics; the encoder is cut to its first layer, so
 that encoding does not hide the rest. Training takes five steps, with a refresh after them. Each run
 is a process of its own, and the stages are those of its own table (`all_results.json`): memory is
-the most that the process had taken by the stage's end, whatever lies in files and can be dropped
-included. Figures are kept in `benchmarks/results/scale/`; a run that is there is not repeated.
+the most that the process had taken by the stage's end. Figures are kept in
+`benchmarks/results/scale/`; a run that is there is not repeated.
 """
 
 import argparse

@@ -7,7 +7,17 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import ablation, masked_lm, outliers, peer_methods, peers, quality, starts, trust
+from benchmarks import (
+    ablation,
+    masked_lm,
+    names,
+    outliers,
+    peer_methods,
+    peers,
+    quality,
+    starts,
+    trust,
+)
 from benchmarks.in_process import trainer_for
 
 
@@ -248,3 +258,17 @@ def test_foreign_texts_come_in_equal_parts(tmp_path):
     files = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt")]
     drawn = outliers.draw_foreign(files, 7, np.random.default_rng(0))
     assert [text.split() for text in drawn] == [["a"] * 30] * 4 + [["b"] * 30] * 3
+
+
+def test_terms_that_meet_in_texts_cohere():
+    held = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 1]], dtype=bool)
+    assert names.npmi(held[:, :2]) == pytest.approx(1)
+    assert names.npmi(held[:, [0, 2]]) == -1
+    assert names.npmi(held) == pytest.approx(-1 / 3)
+    texts = ["red apple", "red apple", "blue sea", "blue sea"]
+    assert names.coherence(texts, [["red", "apple"], ["blue", "sea"], []]) == pytest.approx(1)
+    assert names.coherence(texts, [["red apple", "sea"]]) == -1
+
+
+def test_keywords_that_clusters_share_are_not_diverse():
+    assert names.diversity([["red", "apple"], ["red", "sea"]]) == 0.75

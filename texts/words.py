@@ -18,6 +18,7 @@ MARKS = "\u200c\u200d" + "".join(
 # Two characters or more, the first one a letter.
 WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
 ENGLISH = "english"
+NUM_ASKED = 300  # texts that are looked at one by one
 
 
 @cache
@@ -28,6 +29,19 @@ def stop_words_of(language: str) -> frozenset[str]:
         return frozenset(words)
     # The list of English holds 'computer' and 'million'; its contractions alone are of use.
     return ENGLISH_STOP_WORDS | {word for word in words if "'" in word}
+
+
+def count_stop_words(texts: list[str]) -> tuple[dict[str, int], int]:
+    """Stop words of each language that texts hold, and all of their words."""
+    frequency = Counter(
+        word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
+    )
+    languages = sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
+    counts = {
+        language: sum(frequency[word] for word in frequency.keys() & stop_words_of(language))
+        for language in languages
+    }
+    return counts, frequency.total()
 
 
 def find_language(texts: list[str]) -> str | None:
@@ -41,15 +55,9 @@ def find_language(texts: list[str]) -> str | None:
         >>> find_language(["where is the card", "the card is lost"])
         'english'
     """
-    frequency = Counter(
-        word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
-    )
-    counts = {
-        language: sum(frequency[word] for word in stop_words_of(language))
-        for language in sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
-    }
+    counts, total = count_stop_words(texts)
     likeliest = max(counts, key=lambda language: counts[language])
-    return likeliest if counts[likeliest] > 0.1 * frequency.total() else None
+    return likeliest if counts[likeliest] > 0.1 * total else None
 
 
 def find_stop_words(texts: list[str]) -> set[str]:
@@ -61,16 +69,27 @@ def find_stop_words(texts: list[str]) -> set[str]:
     return {word for word in found if re.fullmatch(WORD, word)}
 
 
-def are_english(texts: list[str]) -> bool:
-    """Whether most of the texts seem to be in English: by its stop words, or, where they hold no
-    language's, by their letters.
+def are_english(texts: list[str], least: float = 0.9) -> bool:
+    """Whether texts seem to be in English, all but a few of them: by its stop words, or, where they
+    hold no language's, by their letters.
+
+    Args:
+        texts (`list[str]`): The documents; 2,000 of many are enough.
+        least (`float`, *optional*, defaults to 0.9): Share of the texts with stop words that no
+            other language has more of.
 
     Example:
         >>> are_english(["apple pear", "plum fig"]), are_english(["где моя карта"])
         (True, False)
     """
     language = find_language(texts)
-    if language is not None:
-        return language == ENGLISH
-    letters = [character for text in texts for character in text if character.isalpha()]
-    return sum(map(str.isascii, letters)) >= 0.9 * len(letters)
+    if language is None:
+        letters = [character for text in texts for character in text if character.isalpha()]
+        return sum(map(str.isascii, letters)) >= 0.9 * len(letters)
+    if language != ENGLISH:
+        return False
+    asked = texts[:: 1 + len(texts) // NUM_ASKED]
+    each = [count_stop_words([text])[0] for text in asked]
+    told = [counts for counts in each if any(counts.values())]
+    english = sum(counts[ENGLISH] == max(counts.values()) for counts in told)
+    return english >= least * len(told)

@@ -45,6 +45,8 @@ def test_stop_words_with_marks_are_known():
         (GERMAN, False),
         (CHINESE, False),
         (["apple stock falls", "court rules merger"], True),  # its stop words are taken out
+        (7 * ENGLISH + [*GERMAN, *RUSSIAN], False),  # a fifth in others
+        (14 * ENGLISH + [GERMAN[0]], True),
         (["1 2 3"], True),
         ([], True),
     ],

@@ -12,7 +12,8 @@ import bert_clustering
 PACKAGE = Path(bert_clustering.__file__).parent
 # What a module may import lies in a later layer, in its own room, or is named beside it.
 LAYERS = (
-    ("run_clustering",),
+    ("cli",),
+    ("run_clustering", "estimator"),
     ("reports",),
     ("trainer",),
     ("training", "publishing"),

@@ -29,7 +29,7 @@ from .texts import Documents, KnownTopics, check_enough_documents, choose_encode
 from .trainer import ClusteringTrainer
 from .training.arguments import ClusteringTrainingArguments
 from .training.loading import load_model, load_tokenizer
-from .training.run_arguments import MAX_CLUSTERS, DataArguments, ModelArguments
+from .training.run_arguments import DataArguments, ModelArguments, allow_auto
 
 
 class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -118,14 +118,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         )
         least = model_args.cluster_arguments.get("num_clusters", 2)
         check_enough_documents(documents, least, "texts")
-        is_auto = model_args.num_clusters == "auto"
-        trainer = self._make_trainer(
-            model_args,
-            documents,
-            known_topics,
-            do_train=True,
-            max_clusters=MAX_CLUSTERS if is_auto else None,
-        )
+        trainer = self._make_trainer(model_args, documents, known_topics, do_train=True)
         metrics = trainer.train().metrics
         self._trainer, self._documents = trainer, documents
         self._result = self._gather(documents, metrics, RunFolder(encoder))
@@ -291,6 +284,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             | arguments
             | (self.training_arguments or {}),
         )
+        allow_auto(model_args, args)
         set_seed(args.seed)
         data_args = DataArguments(max_seq_length=self.max_seq_length)
         tokenizer = load_tokenizer(model_args, data_args, args)

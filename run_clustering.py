@@ -67,7 +67,7 @@ from bert_clustering.training.checkpoints import (
 )
 from bert_clustering.training.loading import load_model, load_tokenizer
 from bert_clustering.training.merging import check_merge, merge_clusters
-from bert_clustering.training.run_arguments import MAX_CLUSTERS, DataArguments, ModelArguments
+from bert_clustering.training.run_arguments import DataArguments, ModelArguments, allow_auto
 from bert_clustering.training.stages import STAGES, stage
 from bert_clustering.training.teacher import check_teacher
 
@@ -103,11 +103,7 @@ def parse_arguments(args: list[str] | None = None) -> Arguments:
     model_args, data_args, training_args = parsed
     if not training_args.output_dir:  # of a report
         training_args.output_dir = model_args.model_name_or_path
-    if model_args.num_clusters == "auto":
-        most = max(MAX_CLUSTERS, training_args.min_clusters)
-        training_args.max_clusters = training_args.max_clusters or most
-    elif training_args.max_clusters is not None:
-        raise InputError("--max_clusters is for --num_clusters auto. Pass one or the other.")
+    allow_auto(model_args, training_args)
     return model_args, data_args, training_args
 
 

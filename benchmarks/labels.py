@@ -16,7 +16,6 @@ cluster is one that is matched to their class (`all`), and of these the texts of
 """
 
 import json
-import re
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +26,7 @@ from sklearn.preprocessing import normalize
 
 from benchmarks.in_process import trainer_for
 from benchmarks.peers import ask
-from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
+from benchmarks.quality import in_words, kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.clusters.metrics import in_matched_class
 from bert_clustering.texts.documents import make_documents
 from bert_clustering.texts.tables import read_columns
@@ -134,7 +133,7 @@ def run(encoder: str, corpus: str, task: Task, seed: int, trains: bool) -> dict[
 def run_names(encoder: str, corpus: str, task: Task, seed: int) -> dict[str, float]:
     """Scores of the clusters that the names of classes steer, and of the nearest name."""
     num_clusters = int(corpus.split(":")[1])
-    topics = [re.sub(r"[\W_]+", " ", str(name)).strip() for name in task.known]
+    topics = [*map(in_words, task.known)]
     with tempfile.TemporaryDirectory() as folder:
         path, file = Path(folder, "texts.jsonl"), Path(folder, "topics.json")
         path.write_text("\n".join(json.dumps({"text": text}) for text in task.texts))

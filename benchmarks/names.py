@@ -12,7 +12,6 @@ cluster has; `closeness`, the cosine of the first three, the name, with the name
 most of the texts have. Figures are kept in `benchmarks/results/names/`.
 """
 
-import re
 import tempfile
 from itertools import combinations
 
@@ -22,7 +21,7 @@ from sklearn.preprocessing import normalize
 
 from benchmarks.in_process import trainer_for
 from benchmarks.peers import ask
-from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
+from benchmarks.quality import in_words, kept, name_of, parser_of_corpora, path_in, spread
 from bert_clustering.texts.keywords import cluster_keywords
 from bert_clustering.texts.words import WORD
 
@@ -76,20 +75,16 @@ def run(encoder: str, corpus: str, seed: int, label_column: str, python: str | N
     if python is not None:
         task = {"texts": texts, "clusters": clusters.tolist()}
         ways |= ask(python, "BERTopic, names", task, encoder, num_clusters, seed)[0]
-    classes = documents.classes
-    names = [re.sub(r"[\W_]+", " ", name).strip() for name in np.unique(classes)]
-    of_names = normalize(trainer.inference.encode_terms(names))
-    likeliest = [
-        np.unique(classes, return_inverse=True)[1][clusters == cluster]
-        for cluster in range(num_clusters)
-    ]
+    names, classes = np.unique(documents.classes, return_inverse=True)
+    of_names = normalize(trainer.inference.encode_terms([*map(in_words, names)]))
+    classes_of = [classes[clusters == cluster] for cluster in range(num_clusters)]
     scores = {}
     for way, keywords in ways.items():
         close = []
         for cluster, terms in enumerate(keywords):
-            if terms and len(likeliest[cluster]):
+            if terms and len(classes_of[cluster]):
                 name = normalize(trainer.inference.encode_terms(terms[:3])).mean(axis=0)
-                wanted = of_names[np.bincount(likeliest[cluster]).argmax()]
+                wanted = of_names[np.bincount(classes_of[cluster]).argmax()]
                 close.append(float(wanted @ name / np.linalg.norm(name)))
         scores[way] = {
             "npmi": coherence(texts, keywords),

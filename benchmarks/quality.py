@@ -15,6 +15,7 @@ and words, so that its stages can be compared; seconds are those of start, warm-
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -198,6 +199,16 @@ def name_of(corpus: str) -> str:
     """What tables call a corpus."""
     file, _, *sample = corpus.split(":")
     return Path(file).name.split(".")[0] + "".join(f", {size} texts" for size in sample)
+
+
+def in_words(name: str) -> str:
+    """The name of a class as people would write it.
+
+    Example:
+        >>> in_words("card_not_working")
+        'card not working'
+    """
+    return re.sub(r"[\W_]+", " ", str(name)).strip()
 
 
 def path_in(folder: Path, *words: str | int) -> Path:

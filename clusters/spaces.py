@@ -180,7 +180,7 @@ class Views:
         """All beside each other as distances want it (`FusedSpace`)."""
         return FusedSpace(self.embeddings, self.lexical, teacher=self.teacher)[ALL]
 
-    @property
+    @cached_property
     def rows_for_discriminants(self) -> FusedSpace:
         """All beside each other as discriminants want it: words weigh as much as embeddings."""
         return FusedSpace(self.embeddings, self.lexical, 1.0, self.teacher)

@@ -18,6 +18,7 @@ MARKS = "\u200c\u200d" + "".join(
 # Two characters or more, the first one a letter.
 WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
 ENGLISH = "english"
+LANGUAGES = sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
 NUM_ASKED = 300  # texts that are looked at one by one
 
 
@@ -36,10 +37,9 @@ def count_stop_words(texts: list[str]) -> tuple[dict[str, int], int]:
     frequency = Counter(
         word for text in texts for word in re.findall(WORD, RUN.sub(" ", text).lower())
     )
-    languages = sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
     counts = {
         language: sum(frequency[word] for word in frequency.keys() & stop_words_of(language))
-        for language in languages
+        for language in LANGUAGES
     }
     return counts, frequency.total()
 

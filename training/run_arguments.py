@@ -7,6 +7,7 @@ from huggingface_hub.errors import StrictDataclassError
 
 from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
+from .arguments import ClusteringTrainingArguments
 
 
 MAX_CLUSTERS = 200  # that `auto` looks for, unless more are asked for
@@ -205,3 +206,16 @@ class DataArguments:
     def source(self) -> str:
         """The file or the dataset of the Hub that the texts to cluster come from, if any do."""
         return self.train_file or self.dataset_name or ""
+
+
+def allow_auto(model_args: ModelArguments, training_args: ClusteringTrainingArguments) -> None:
+    """Have a number of clusters looked for where it is `auto`: up to 200, unless the training says.
+
+    Raises:
+        InputError: A most is named beside a number.
+    """
+    if model_args.num_clusters == "auto":
+        most = max(MAX_CLUSTERS, training_args.min_clusters)
+        training_args.max_clusters = training_args.max_clusters or most
+    elif training_args.max_clusters is not None:
+        raise InputError("--max_clusters is for --num_clusters auto. Pass one or the other.")

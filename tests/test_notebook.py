@@ -16,6 +16,7 @@ SETTINGS = {  # the first code cell's, and what takes their place
     'ENCODER = "sentence-transformers/all-MiniLM-L6-v2"': "ENCODER = {encoder!r}",
     'TEXTS = "../build/demo/posts.csv"': "TEXTS = 'texts.csv'",
     "NUM_CLUSTERS = 8  #": "NUM_CLUSTERS = 3  #",
+    "MAX_SEQ_LENGTH = 64  #": "MAX_SEQ_LENGTH = 16  #",
     'OUTPUT = "../build/first_clusters"': "OUTPUT = 'output'",
 }
 

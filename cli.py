@@ -11,7 +11,8 @@ import typer
 
 from . import run_clustering
 from .errors import InputError
-from .texts.columns import find_id_column, find_text_column
+from .texts.attributes import TAKEN
+from .texts.columns import find_id_column, find_text_column, find_time_column
 from .texts.language import choose_encoder
 from .texts.readers import Columns
 from .texts.tables import read_batches
@@ -40,6 +41,10 @@ def cluster(
     ids: Annotated[
         str | None,
         typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", "--time_column", help="Column of times. Unset: it is found, if any."),
     ] = None,
     encoder: Annotated[
         str | None,
@@ -71,6 +76,10 @@ def cluster(
         if ids is None and (ids := find_id_column(columns)) is not None:
             typer.echo(f"Ids: column '{ids}'.")
         options = ["--text_column", text, *(("--id_column", ids) if ids else ())]
+        others = {name: columns[name] for name in columns if name not in (text, ids, *TAKEN)}
+        if time is None and (time := find_time_column(others)) is not None:
+            typer.echo(f"Times: column '{time}'.")
+        options += ["--time_column", time] if time else []
         if encoder is None:
             encoder, prefix = choose_encoder(columns.get(text, []))
             typer.echo(f"Encoder: {encoder}.")

@@ -49,6 +49,7 @@ from bert_clustering.texts import (
     check_classes_differ,
     check_enough_documents,
     check_vectors,
+    make_attributes,
     make_documents,
     pick_column,
     read_columns,
@@ -147,7 +148,8 @@ def read_documents(
         return None
     source = data_args.source
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
-    wanted = (*names, data_args.teacher_embeddings, data_args.known_label_column)
+    others = (data_args.teacher_embeddings, data_args.known_label_column)
+    wanted = (*names, *others, *data_args.attribute_columns)
     if data_args.train_file is not None:
         columns = read_columns(source, wanted)
     else:
@@ -166,6 +168,10 @@ def read_documents(
         }
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     check_classes_differ(documents, data_args.label_column, source)
+    attributes = make_attributes(
+        columns, source, data_args.time_column, data_args.group_column, data_args.keep_columns
+    )
+    documents = replace(documents, attributes=attributes)
     if data_args.teacher_embeddings:
         vectors = read_vectors(data_args.teacher_embeddings, columns, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
@@ -194,6 +200,7 @@ def read_new_documents(
         label_column=data_args.label_column,
         id_column=data_args.id_column,
         skip_bad_rows=data_args.skip_bad_rows,
+        keep_columns=data_args.attribute_columns,
     )
 
 
@@ -278,7 +285,7 @@ def run(
     origin = RunFolder(model_args.model_name_or_path)
     documents: Documents | None
     if training_args.reports_alone:
-        documents = origin.documents()
+        documents = origin.documents(data_args.time_column, data_args.group_column)
     else:
         documents = read_documents(model_args, data_args, training_args)
     check_documents(checkpoint, len(documents.usable_texts) if documents else 0)

@@ -94,6 +94,18 @@ def curves(history: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list]]:
     return found | {"sizes": {"x": [line["epoch"] for line in refreshes], "y": sizes}}
 
 
+def sparkline(values: np.ndarray, width: int = 96, height: int = 20) -> str:
+    """A line of values as the path of an SVG, from 0 at its bottom to the largest at its top.
+
+    Example:
+        >>> sparkline(np.array([0, 2, 1]))
+        'M0 20L48 0L96 10'
+    """
+    x = np.linspace(0, width, len(values))
+    y = height - height * values / max(values.max(), 1e-12)
+    return "M" + "L".join(f"{a:.4g} {b:.4g}" for a, b in zip(x, y, strict=True))
+
+
 def scores_of_k(result: ClusteringResult) -> dict[str, Any] | None:
     """The score of every number of clusters that was tried, and the number there is; `None` where
     none was tried.

@@ -33,7 +33,8 @@ def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
             f"{result.metrics['outliers']:,} of {len(result.clusters):,} documents belong nowhere: "
             "cluster -1 in the CSV."
         )
-    lines += [one_line(line, 160) for line in result.about_topics]
+    about = [*result.about_topics, *(result.trend.tell(result.labels) if result.trend else ())]
+    lines += [one_line(line, 160) for line in about]
     return [*lines, *score_table(result), f"Report: {output_dir / 'results' / 'report.html'}"]
 
 

@@ -79,7 +79,8 @@ def write_assignments(
     id2label: dict[int, str],
     positions: np.ndarray | None = None,
 ) -> int:
-    """Write one row per document, in input order: `id, cluster, label, probability[, x, y], text`.
+    """Write one row per document, in input order: `id, cluster, label, probability[, x, y], text`,
+    and the columns that are kept.
 
     Args:
         path (`Path`): The CSV file.
@@ -98,17 +99,20 @@ def write_assignments(
     places, count = iter(() if positions is None else positions.tolist()), 0
     with replacing(path) as file:
         writer = csv.writer(file)
-        writer.writerow(["id", *names, "text"])
-        for documents, clusters, probabilities in parts:
+        for number, (documents, clusters, probabilities) in enumerate(parts):
+            kept = documents.attributes.columns if documents.attributes else {}
+            if number == 0:
+                writer.writerow(["id", *names, "text", *map(safe_cell, kept)])
             assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
-            rows = zip(documents.ids, documents.texts, documents.usable, strict=True)
+            rows = zip(documents.ids, documents.texts, documents.usable, *kept.values(), strict=True)
             count += len(documents)
-            for id_, text, usable in rows:
+            for id_, text, usable, *others in rows:
+                others = map(safe_cell, others)
                 if not usable:  # the writer leaves a text that is None empty
-                    writer.writerow([id_, *[""] * len(names), text])
+                    writer.writerow([id_, *[""] * len(names), text, *others])
                     continue
                 cluster, probability = next(assigned)
                 place = [f"{coordinate:.4f}" for coordinate in next(places, ())]
                 cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *place]
-                writer.writerow([id_, *cells, safe_cell(text)])
+                writer.writerow([id_, *cells, safe_cell(text), *others])
     return count

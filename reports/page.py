@@ -18,7 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from .charts import confusion, curves, hierarchy, scores_of_k
+from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
+from .cuts import Cut
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .result import SCORES, ClusteringResult
@@ -36,6 +37,7 @@ COLUMNS = (
     ("Probability", "descending"),
     ("Silhouette", "descending"),
     ("Stability", "descending"),
+    ("Trend", "descending"),
     ("Keywords", None),
     ("Representative texts", None),
 )
@@ -92,9 +94,12 @@ def choose_rows(result: ClusteringResult, uncertain: list[int], seed: int = 0) -
 def cluster_rows(result: ClusteringResult) -> list[dict[str, Any]]:
     """What the page says of each cluster, the largest first."""
     colors, shapes = assign_styles(result.middles, result.sizes)
-    rows = topic_rows(result)
+    rows, trend = topic_rows(result), result.trend
     for row in rows:
         cluster = row["cluster"]
+        if trend is not None:
+            row["trend"] = sparkline(trend.shares[cluster])
+            row["change"] = float(trend.z[cluster]) if trend.are_changing[cluster] else 0.0
         row |= {
             "silhouette": float(result.cluster_silhouettes[cluster]),
             "examples": [cut(" ".join(text[:2000].split()), 240) for text in row["examples"]],
@@ -125,6 +130,31 @@ def document_columns(
         "probabilities": np.take_along_axis(q, first, axis=1).astype(float).round(3).tolist(),
     }
     return columns, length if lengths.max(initial=0) > length else None
+
+
+def cut_columns(result: ClusteringResult, rows: np.ndarray) -> dict[str, Any]:
+    """What the page's script needs of times and groups: their parts, and those of the shown
+    documents.
+    """
+    trend, known = result.trend, result.documents.usable_attributes
+    cuts: list[Cut] = result.cuts
+    found: dict[str, Any] = {
+        "trend": None,
+        "groups": [
+            {"column": cut.column, "names": cut.names, "parts": cut.parts[rows].tolist()}
+            for cut in cuts
+        ],
+    }
+    if trend is not None and known is not None:
+        written = known.columns[trend.column]
+        found["trend"] = {
+            "column": trend.column,
+            "names": trend.names,
+            "parts": trend.parts[rows].tolist(),
+            "written": [cut(written[row], 40) for row in rows],
+            "counts": trend.counts.tolist(),
+        }
+    return found
 
 
 def uncertain_rows(result: ClusteringResult, rows: list[int]) -> list[dict[str, Any]]:
@@ -182,6 +212,7 @@ def render(result: ClusteringResult) -> str:
     data = {
         "clusters": clusters,
         "documents": documents,
+        "cuts": cut_columns(result, rows),
         "hierarchy": tree,
         "curves": history,
         "scores": tried,
@@ -202,9 +233,12 @@ def render(result: ClusteringResult) -> str:
         data=script_json(data),
         figures=figures(result),
         rows=clusters,
-        columns=COLUMNS,
+        columns=[column for column in COLUMNS if result.trend or column[0] != "Trend"],
         about_start=result.about_start,
         about_topics=result.about_topics,
+        trend=result.trend,
+        cuts=result.cuts,
+        labels=result.labels,
         skipped=len(result.documents) - total,
         thinned=len(rows) < total,
         shown=len(rows),

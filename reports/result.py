@@ -14,6 +14,7 @@ from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
+from .cuts import Cut, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
 from .nearest import nearest_documents
@@ -156,6 +157,22 @@ class ClusteringResult:
         """Score of every number of clusters that was tried, in order; empty where none was."""
         scores = self.metrics.get(SCORES_OF_K) or {}
         return dict(sorted((int(k), score) for k, score in scores.items()))
+
+    @cached_property
+    def trend(self) -> Trend | None:
+        """The clusters over time, where it is known."""
+        known = self.documents.usable_attributes
+        if known is None or known.time_column is None or known.times is None:
+            return None
+        return cut_by_time(known.time_column, known.times, self.clusters, self.num_clusters)
+
+    @cached_property
+    def cuts(self) -> list[Cut]:
+        """The clusters by group, for each column of groups."""
+        known = self.documents.usable_attributes
+        groups = known.groups.items() if known else ()
+        found = [cut_by_group(*group, self.clusters, self.num_clusters) for group in groups]
+        return [cut for cut in found if cut is not None]
 
     @cached_property
     def about_topics(self) -> list[str]:

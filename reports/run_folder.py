@@ -14,6 +14,7 @@ import numpy as np
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import InputError
+from ..texts.attributes import TAKEN, make_attributes
 from ..texts.documents import Documents, make_documents
 from .files import plain_text, replacing, safe_cell, write_json
 
@@ -21,6 +22,7 @@ from .files import plain_text, replacing, safe_cell, write_json
 CLUSTERS = Path("results", "clusters.csv")
 CLASSES = Path("results", "classes.csv")
 SETTINGS = Path("results", "settings.json")
+ATTRIBUTES = Path("results", "columns.json")
 METRICS = Path("all_results.json")
 
 
@@ -45,11 +47,19 @@ class RunFolder:
     def has_documents(self) -> bool:
         return (self.folder / CLUSTERS).is_file()
 
-    def documents(self) -> Documents:
-        """The run's documents, with their gold classes where the run had any.
+    def documents(
+        self, time_column: str | None = None, group_columns: list[str] | None = None
+    ) -> Documents:
+        """The run's documents, with their gold classes where the run had any, and with the columns
+        that it kept.
+
+        Args:
+            time_column, group_columns (*optional*): Which of these say when, and are groups. Unset:
+                those that were in the run.
 
         Raises:
-            InputError: There are none, or the classes are those of other documents.
+            InputError: There are none, the classes are those of other documents, or there is no
+                such column.
         """
         path = self.folder / CLUSTERS
         if not self.has_documents:
@@ -59,8 +69,18 @@ class RunFolder:
             )
         columns = read_table(path)
         documents = make_documents(columns, str(path), id_column="id", skip_bad_rows=True)
+        roles = self._read_json(ATTRIBUTES)
+        kept = {plain_text(name): [*map(plain_text, columns[name])] for name in columns}
+        attributes = make_attributes(
+            kept,
+            str(path),
+            time_column or roles.get("time_column"),
+            group_columns or roles.get("group_columns"),
+            [name for name in kept if name not in TAKEN],
+        )
         return replace(
             documents,
+            attributes=attributes,
             texts=[plain_text(text) for text in documents.texts],
             usable=documents.usable & np.array([cluster != "" for cluster in columns["cluster"]]),
             classes=self._classes(columns["id"]),
@@ -114,6 +134,13 @@ class RunFolder:
     def write(self, documents: Documents, settings: Mapping[str, str]) -> None:
         """Keep what `documents` and `settings` need beside `clusters.csv`."""
         write_json(self.folder / SETTINGS, settings)
+        attributes = documents.attributes
+        if attributes is None:
+            (self.folder / ATTRIBUTES).unlink(missing_ok=True)
+        else:
+            times, groups = attributes.time_column, attributes.group_columns
+            roles = {"time_column": times, "group_columns": groups}
+            write_json(self.folder / ATTRIBUTES, roles)
         if documents.classes is None:
             (self.folder / CLASSES).unlink(missing_ok=True)
             return

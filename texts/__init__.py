@@ -1,11 +1,12 @@
 """From files to checked documents and tokens, and what documents are about; knows no model."""
 
+from .attributes import Attributes, make_attributes
+from .columns import find_id_column, find_text_column, find_time_column, pick_column
 from .documents import (
     Documents,
     check_classes_differ,
     check_enough_documents,
     make_documents,
-    pick_column,
     stream_documents,
 )
 from .keywords import cluster_keywords
@@ -29,6 +30,7 @@ from .vectors import check_vectors, read_vectors
 
 
 __all__ = [
+    "Attributes",
     "Documents",
     "KnownTopics",
     "SpooledDocuments",
@@ -41,7 +43,11 @@ __all__ = [
     "choose_encoder",
     "cluster_keywords",
     "document_lengths",
+    "find_id_column",
+    "find_text_column",
+    "find_time_column",
     "limit_length",
+    "make_attributes",
     "make_documents",
     "make_labels",
     "name_clusters",

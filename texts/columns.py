@@ -1,15 +1,33 @@
-"""Which column of a table holds the texts, and which the ids, where nobody says it."""
+"""Columns of a table: one by its name; the texts, the ids and the times where nobody names them."""
 
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import InputError
 from .readers import Columns
+from .times import read_times
 
 
 FEWEST_LETTERS = 3.0  # of a text, on average
 NOT_WORDS = re.compile(r"\S*(?:://|www\.|@|\d)\S*")  # addresses, numbers, codes and dates
+ALMOST_ALL = 0.9  # of the filled cells of a column of times are times
+TIME_NAME = re.compile(
+    r"date|time|created|sent|posted|(?:_a|[a-z]A)t$|datum|zeit|fecha|data$|日期|时间|дата|время",
+    re.IGNORECASE,
+)
 ID_NAME = re.compile(r"(?:^|[_\W])(?:id|uuid|guid|key)$", re.IGNORECASE)
+
+
+def pick_column(columns: Columns, name: str, source: str) -> list:
+    """A column of a table; `InputError` where there is none of that name."""
+    if name not in columns:
+        raise InputError(
+            f"{source}: there is no column '{name}'. Its columns are: "
+            f"{', '.join(map(repr, columns)) or 'none'}. Name one of them."
+        )
+    return columns[name]
 
 
 class TextColumn(NamedTuple):
@@ -87,5 +105,23 @@ def find_id_column(columns: Columns) -> str | None:
     for name in sorted(named, key=lambda name: name.lower() != "id"):
         values = list(map(str, columns[name]))
         if values and len(set(values)) == len(values) and not {"", "None"} & set(values):
+            return name
+    return None
+
+
+def find_time_column(columns: Columns) -> str | None:
+    """The column that says when a text was written: one whose cells are times, but for a tenth. One
+    whose name says so goes before others; bare numbers are times under such a name alone.
+
+    Example:
+        >>> find_time_column({"size": [2019, 2020], "sent": ["2024-05-01", "2024-05-02"]})
+        'sent'
+    """
+    for name in sorted(columns, key=lambda name: TIME_NAME.search(name) is None):
+        filled = [value for value in columns[name] if value not in (None, "")]
+        says_so = TIME_NAME.search(name) is not None
+        if not filled or not says_so and all(str(value).isdecimal() for value in filled):
+            continue
+        if np.isnat(read_times(filled)).mean() <= 1 - ALMOST_ALL:
             return name
     return None

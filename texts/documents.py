@@ -6,8 +6,8 @@ from what training sees.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
 from reprlib import repr as short_repr
@@ -17,6 +17,8 @@ import numpy as np
 
 from ..clusters.rows import draw_sample
 from ..errors import InputError
+from .attributes import Attributes, make_attributes
+from .columns import pick_column
 from .known import KnownTopics
 from .readers import Columns
 from .tables import read_batches
@@ -37,6 +39,7 @@ class Documents:
         classes (`np.ndarray` of shape `(num_rows,)`, *optional*): Gold classes, for metrics alone.
         vectors (`np.ndarray` of shape `(num_rows, teacher_size)`, *optional*): What a teacher says.
         known (`KnownTopics`, *optional*): What people know of some of them.
+        attributes (`Attributes`, *optional*): What else the table says of each row.
     """
 
     ids: list
@@ -45,6 +48,7 @@ class Documents:
     classes: np.ndarray | None = None
     vectors: np.ndarray | None = None
     known: KnownTopics | None = None
+    attributes: Attributes | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -69,6 +73,10 @@ class Documents:
     def usable_known(self) -> KnownTopics | None:
         return None if self.known is None else self.known.take(np.flatnonzero(self.usable))
 
+    @cached_property
+    def usable_attributes(self) -> Attributes | None:
+        return None if self.attributes is None else self.attributes.take(self.usable)
+
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
         than `size`. Those of which something is known come first.
@@ -84,7 +92,10 @@ class Documents:
         )
         ids, texts = ([column[row] for row in rows] for column in (self.ids, self.texts))
         topics = None if self.known is None else self.known.take(rows)
-        return Documents(ids, texts, self.usable[rows], classes, vectors, topics)
+        attributes = None
+        if self.attributes is not None:
+            attributes = self.attributes.take(np.isin(np.arange(len(self)), rows))
+        return Documents(ids, texts, self.usable[rows], classes, vectors, topics, attributes)
 
 
 def make_documents(
@@ -129,16 +140,6 @@ def make_documents(
     return Documents(ids, texts, usable, classes)
 
 
-def pick_column(columns: Columns, name: str, source: str) -> list:
-    """A column of a table; `InputError` where there is none of that name."""
-    if name not in columns:
-        raise InputError(
-            f"{source}: there is no column '{name}'. Its columns are: "
-            f"{', '.join(map(repr, columns)) or 'none'}. Name one of them."
-        )
-    return columns[name]
-
-
 def _check_texts(
     texts: list, source: str, skip_bad_rows: bool, first_row: int
 ) -> tuple[list, np.ndarray]:
@@ -169,10 +170,14 @@ def _find_fault(text: Any) -> str | None:
 
 
 def stream_documents(
-    source: str, size: int = 16384, label_column: str | None = None, **arguments: Any
+    source: str,
+    size: int = 16384,
+    label_column: str | None = None,
+    keep_columns: Sequence[str] = (),
+    **arguments: Any,
 ) -> Iterator[Documents]:
     """The documents of a file in batches of `size`, however many there are; with gold classes where
-    the file has the column.
+    the file has the column, and with those of the columns to keep that its first rows have.
 
     `arguments` are those of `make_documents`.
 
@@ -180,12 +185,14 @@ def stream_documents(
         InputError: As `read_batches` and `make_documents`.
     """
     first_row = 0
+    kept: list[str] | None = None
     for columns in read_batches(source, size):
+        kept = [name for name in keep_columns if name in columns] if kept is None else kept
         labels = label_column if label_column in columns else None
         documents = make_documents(
             columns, source, label_column=labels, first_row=first_row, **arguments
         )
-        yield documents
+        yield replace(documents, attributes=make_attributes(columns, source, keep_columns=kept))
         first_row += len(documents)
     if not first_row:
         raise InputError(f"{source}: expected one document or more, got an empty file.")

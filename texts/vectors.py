@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .documents import pick_column
+from .columns import pick_column
 from .readers import Columns
 
 

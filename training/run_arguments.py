@@ -161,6 +161,24 @@ class DataArguments:
     id_column: str | None = field(
         default=None, metadata={"help": "Column of ids. Unset: rows are numbered from 0."}
     )
+    time_column: str | None = field(
+        default=None,
+        metadata={
+            "help": "Column that says when each text was written, for the trend of each cluster; "
+            "also kept, as --keep_columns."
+        },
+    )
+    group_column: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Columns of groups, as products or regions, in which the report compares the "
+            "clusters; also kept."
+        },
+    )
+    keep_columns: list[str] | None = field(
+        default=None,
+        metadata={"help": "Columns that results/clusters.csv and predictions.csv are to hold too."},
+    )
     teacher_embeddings: str | None = field(
         default=None,
         metadata={
@@ -206,6 +224,12 @@ class DataArguments:
     def source(self) -> str:
         """The file or the dataset of the Hub that the texts to cluster come from, if any do."""
         return self.train_file or self.dataset_name or ""
+
+    @property
+    def attribute_columns(self) -> list[str]:
+        """Columns that are kept beside the texts."""
+        times = [self.time_column] if self.time_column else []
+        return [*times, *(self.group_column or ()), *(self.keep_columns or ())]
 
 
 def allow_auto(model_args: ModelArguments, training_args: ClusteringTrainingArguments) -> None:

@@ -2,11 +2,12 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { clusters, documents } = data;
+const { trend, groups } = data.cuts;
 const byNumber = new Map(clusters.map((cluster) => [cluster.cluster, cluster]));
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down"];
 const PAGE = 50; // texts listed at a time
 const LIFT = 16; // of a label above its cluster, in pixels
-const state = { cluster: null, words: [], shown: PAGE, matches: [] };
+const state = { cluster: null, words: [], from: null, to: null, groups: groups.map(() => null), shown: PAGE, matches: [] };
 const element = (id) => document.getElementById(id);
 const map = element("map");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
@@ -101,28 +102,45 @@ function labelMap() {
   return Plotly.relayout(map, { annotations });
 }
 
-/* What is chosen: a cluster, words, or both */
-function matching() {
-  const found = [];
-  for (let i = 0; i < own.length; i++) {
-    if (state.cluster !== null && own[i] !== state.cluster) continue;
-    if (state.words.every((word) => lowered[i].includes(word))) found.push(i);
+/* What is chosen: a cluster, words, a time, groups */
+function isInside(i) {
+  if (trend && (state.from !== null || state.to !== null)) {
+    const part = trend.parts[i];
+    if (part < 0 || (state.from !== null && part < state.from) || (state.to !== null && part > state.to)) return false;
   }
-  return found.sort((one, other) => documents.probabilities[other][0] - documents.probabilities[one][0]);
+  if (!groups.every((group, g) => state.groups[g] === null || group.parts[i] === state.groups[g])) return false;
+  return state.words.every((word) => lowered[i].includes(word));
 }
 function update() {
-  state.matches = matching();
+  const inside = [...own.keys()].filter(isInside);
+  const isCut = inside.length < own.length;
+  state.matches = inside.filter((i) => state.cluster === null || own[i] === state.cluster);
+  state.matches.sort((one, other) => documents.probabilities[other][0] - documents.probabilities[one][0]);
   state.shown = PAGE;
-  const all = state.cluster === null && !state.words.length;
+  const all = state.cluster === null && !isCut;
   element("count").textContent = all ? "" : `${state.matches.length.toLocaleString("en")} of ${own.length.toLocaleString("en")} texts`;
   element("choose").value = state.cluster === null ? "" : state.cluster;
   for (const button of document.querySelectorAll("#legend button"))
     button.setAttribute("aria-pressed", String(Number(button.dataset.cluster) === state.cluster));
   for (const row of document.querySelectorAll("#clusters tbody tr"))
     row.setAttribute("aria-selected", String(Number(row.dataset.cluster) === state.cluster));
+  showCounts(isCut ? inside : null);
+  drawTrend();
   Plotly.restyle(map, { selectedpoints: [all ? null : state.matches] }, [0]);
   labelMap();
   listTexts();
+}
+/* Texts of each cluster, in its list and its table: all, or those inside the choice */
+function showCounts(inside) {
+  const counts = new Map(clusters.map((cluster) => [cluster.cluster, inside ? 0 : cluster.size]));
+  for (const i of inside || []) counts.set(own[i], counts.get(own[i]) + 1);
+  const say = (number) => counts.get(number).toLocaleString("en");
+  for (const button of document.querySelectorAll("#legend button")) button.querySelector("small").textContent = say(Number(button.dataset.cluster));
+  for (const row of document.querySelectorAll("#clusters tbody tr")) {
+    const number = Number(row.dataset.cluster);
+    row.cells[1].dataset.value = counts.get(number);
+    row.cells[1].textContent = say(number) + (inside ? ` of ${byNumber.get(number).size.toLocaleString("en")}` : "");
+  }
 }
 function choose(number) {
   state.cluster = number === state.cluster ? null : number;
@@ -141,10 +159,12 @@ function listTexts() {
     return item;
   });
   element("texts").replaceChildren(...items);
-  element("texts").classList.toggle("chosen", state.cluster !== null || state.words.length > 0);
+  element("texts").classList.toggle("chosen", state.matches.length < own.length);
   element("more").hidden = state.shown >= state.matches.length;
   const what = state.cluster === null ? "of all clusters" : `of “${byNumber.get(state.cluster).label}”`;
-  const words = state.words.length ? ` with “${state.words.join(" ")}”` : "";
+  const parts = groups.filter((_, g) => state.groups[g] !== null).map((group) => `${group.column}: ${group.names[state.groups[groups.indexOf(group)]]}`);
+  if (state.from !== null || state.to !== null) parts.push(`${trend.names[state.from ?? 0]} to ${trend.names[state.to ?? trend.names.length - 1]}`);
+  const words = (state.words.length ? ` with “${state.words.join(" ")}”` : "") + (parts.length ? ` (${parts.join(", ")})` : "");
   element("texts-note").textContent = state.matches.length
     ? `Texts ${what}${words}, the most certain first. Choose one to read it and see its mix of topics.`
     : `There is no text ${what}${words}.`;
@@ -160,7 +180,8 @@ function showText(i) {
     track.append(bar);
     mix.append(make("dt", byNumber.get(number).label, { dir: "auto" }), track, make("dd", percent(share)));
   });
-  element("mix").replaceChildren(make("p", documents.text[i], { dir: "auto" }), make("small", `id ${documents.id[i]}`), mix);
+  const facts = [`id ${documents.id[i]}`, ...(trend ? [`${trend.column}: ${trend.written[i]}`] : []), ...groups.map((group) => `${group.column}: ${group.names[group.parts[i]]}`)];
+  element("mix").replaceChildren(make("p", documents.text[i], { dir: "auto" }), make("small", facts.join(" · "), { dir: "auto" }), mix);
   element("mix").hidden = false;
   element("mix").scrollIntoView({ block: "nearest" });
 }
@@ -246,6 +267,25 @@ function drawScores() {
   element("scores").style.height = "320px";
   Plotly.newPlot("scores", [curve, mark], layout({ xaxis, yaxis: { title: { text: "score" } }, margin: { l: 8, r: 8, t: 24, b: 8 }, dragmode: false }), { ...settings, displayModeBar: false });
 }
+/* Shares or counts over time: of the chosen cluster, or of the largest */
+function drawTrend() {
+  if (!trend) return;
+  const ofShare = element("trend-kind").value === "share";
+  const totals = trend.names.map((_, t) => trend.counts.reduce((sum, row) => sum + row[t], 0));
+  const shown = state.cluster === null ? clusters.slice(0, 8) : [byNumber.get(state.cluster)];
+  const traces = shown.map((cluster) => ({
+    type: "scatter", mode: "lines+markers", name: plain(short(cluster.label, 40)), x: trend.names,
+    y: trend.counts[cluster.cluster].map((n, t) => (ofShare ? (totals[t] ? n / totals[t] : null) : n)),
+    line: { color: cluster.color }, marker: { size: 6, symbol: SYMBOLS[cluster.shape] },
+    customdata: trend.counts[cluster.cluster].map((n, t) => `${n.toLocaleString("en")} of ${totals[t].toLocaleString("en")} texts`),
+    hovertemplate: "%{x}<br>%{customdata}<br>" + (ofShare ? "%{y:.1%}" : "%{y:,}"),
+  }));
+  const xaxis = { type: "category", nticks: isNarrow.matches ? 4 : 12, tickangle: 0 };
+  const yaxis = { rangemode: "tozero", tickformat: ofShare ? ".0%" : "," };
+  element("trend").style.height = "380px";
+  const legend = { orientation: "h", y: -0.15 };
+  Plotly.react("trend", traces, layout({ xaxis, yaxis, legend, showlegend: true, dragmode: false, margin: { l: 8, r: 8, t: 16, b: 8 } }), { ...settings, displayModeBar: false });
+}
 function drawCurves() {
   if (!element("sizes")) return;
   const blue = isDark.matches ? "#8ab8ff" : "#1f5fbf";
@@ -296,9 +336,23 @@ element("choose").addEventListener("change", (event) => {
   state.cluster = event.target.value === "" ? null : Number(event.target.value);
   update();
 });
+const chosen = (select) => (select.value === "" ? null : Number(select.value));
+for (const end of trend ? ["from", "to"] : []) {
+  element(end).addEventListener("change", (event) => {
+    state[end] = chosen(event.target);
+    update();
+  });
+}
+for (const select of document.querySelectorAll("select.group")) {
+  select.addEventListener("change", () => {
+    state.groups[Number(select.dataset.group)] = chosen(select);
+    update();
+  });
+}
+if (trend) element("trend-kind").addEventListener("change", drawTrend);
 document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
 document.querySelector(".controls").addEventListener("reset", () => {
-  Object.assign(state, { cluster: null, words: [] });
+  Object.assign(state, { cluster: null, words: [], from: null, to: null, groups: groups.map(() => null) });
   element("mix").hidden = true;
   setTimeout(update);
 });

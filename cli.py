@@ -44,7 +44,9 @@ def cluster(
     ] = None,
     time: Annotated[
         str | None,
-        typer.Option("--time", "--time_column", help="Column of times. Unset: it is found, if any."),
+        typer.Option(
+            "--time", "--time_column", help="Column of times. Unset: it is found, if any."
+        ),
     ] = None,
     encoder: Annotated[
         str | None,

@@ -90,5 +90,6 @@ def _are_significant(p_values: np.ndarray) -> np.ndarray:
     """Which of several tests hold together, at a false discovery rate of 5 %."""
     if not p_values.size:
         return np.zeros(p_values.shape, dtype=bool)
-    corrected = false_discovery_control(p_values.clip(0, 1), axis=None).reshape(p_values.shape)
+    p_values = np.nan_to_num(p_values, nan=1.0).clip(0, 1)  # of no documents at all: `nan`
+    corrected = false_discovery_control(p_values, axis=None).reshape(p_values.shape)
     return corrected <= FALSE_DISCOVERIES

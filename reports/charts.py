@@ -101,6 +101,8 @@ def sparkline(values: np.ndarray, width: int = 96, height: int = 20) -> str:
         >>> sparkline(np.array([0, 2, 1]))
         'M0 20L48 0L96 10'
     """
+    if not len(values):
+        return ""
     x = np.linspace(0, width, len(values))
     y = height - height * values / max(values.max(), 1e-12)
     return "M" + "L".join(f"{a:.4g} {b:.4g}" for a, b in zip(x, y, strict=True))

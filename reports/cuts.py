@@ -13,6 +13,7 @@ OTHERS = "all others"
 NO_GROUP = "(none)"
 LONGEST = {"D": 62, "W": 62, "M": 120}  # periods that are shown at most, in NumPy's units
 NAMES = {"D": "day", "W": "week", "M": "month", "Y": "year"}
+FEWEST = 10  # texts of a period whose shares say something
 THURSDAY = 3  # days that 1970-01-01 comes after its week's Monday
 MOST_TOLD = 5  # clusters that a sentence names
 
@@ -60,6 +61,11 @@ class Trend(Cut):
     are_changing: np.ndarray
 
     @property
+    def are_known(self) -> np.ndarray:
+        """Which periods hold enough texts for their shares to say something, `(num_periods,)`."""
+        return self.counts.sum(axis=0) >= FEWEST
+
+    @property
     def halves(self) -> np.ndarray:
         """Share of each cluster in the earlier and in the later half of the periods,
         `(num_clusters, 2)`.
@@ -69,7 +75,7 @@ class Trend(Cut):
         return halves / halves.sum(axis=0).clip(min=1)
 
     def tell(self, labels: Sequence[str]) -> list[str]:
-        """Sentences on what changes, for people."""
+        """Sentences on what grows and fades, for people; none where nothing does."""
         lines = []
         for direction, title in ((1, "Growing"), (-1, "Fading")):
             order = np.argsort(-direction * self.z, kind="stable")
@@ -80,7 +86,7 @@ class Trend(Cut):
             ]
             more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
             lines += [f"{title}: {', '.join(told)}{more}."] if told else []
-        return lines or ["No cluster grows or fades beyond chance."]
+        return lines
 
 
 def cut_by_group(
@@ -110,8 +116,7 @@ def cut_by_group(
 def cut_by_time(
     column: str, times: np.ndarray, clusters: np.ndarray, num_clusters: int
 ) -> Trend | None:
-    """Clusters by day, week, month or year: the shortest of these of which there are not too many;
-    `None` where all lie in one.
+    """Clusters by day, week, month or year (`choose_unit`); `None` where all lie in one.
 
     Args:
         column (`str`): Its name.
@@ -137,15 +142,17 @@ def cut_by_time(
 
 
 def choose_unit(times: np.ndarray) -> str:
-    """NumPy's unit of the periods that times are shown by.
+    """NumPy's unit of the periods that times are shown by: the shortest of which there are not too
+    many, and not too few texts in each.
 
     Example:
-        >>> choose_unit(np.array(["2024-01-01", "2024-06-30"], dtype="datetime64[s]"))
+        >>> choose_unit(np.arange("2024-01-01", "2024-06-30", dtype="datetime64[h]"))
         'W'
     """
     for unit, most in LONGEST.items():
         periods = number_periods(times, unit)
-        if periods.max() - periods.min() < most:
+        count = periods.max() - periods.min() + 1
+        if count <= most and len(times) >= FEWEST * count:
             return unit
     return "Y"
 
@@ -165,5 +172,5 @@ def name_period(number: int, unit: str) -> str:
         ('2024-03', '2024-04-22')
     """
     if unit == "W":
-        return str(np.datetime64(7 * int(number) - THURSDAY, "D"))
-    return str(np.datetime64(int(number), unit))
+        number, unit = 7 * number - THURSDAY, "D"
+    return str(np.array(number).astype(f"datetime64[{unit}]"))

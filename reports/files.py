@@ -104,15 +104,17 @@ def write_assignments(
             if number == 0:
                 writer.writerow(["id", *names, "text", *map(safe_cell, kept)])
             assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
-            rows = zip(documents.ids, documents.texts, documents.usable, *kept.values(), strict=True)
+            rows = zip(
+                documents.ids, documents.texts, documents.usable, *kept.values(), strict=True
+            )
             count += len(documents)
             for id_, text, usable, *others in rows:
-                others = map(safe_cell, others)
+                passed_on = map(safe_cell, others)
                 if not usable:  # the writer leaves a text that is None empty
-                    writer.writerow([id_, *[""] * len(names), text, *others])
+                    writer.writerow([id_, *[""] * len(names), text, *passed_on])
                     continue
                 cluster, probability = next(assigned)
                 place = [f"{coordinate:.4f}" for coordinate in next(places, ())]
                 cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *place]
-                writer.writerow([id_, *cells, safe_cell(text), *others])
+                writer.writerow([id_, *cells, safe_cell(text), *passed_on])
     return count

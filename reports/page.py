@@ -19,7 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
-from .cuts import Cut
+from .cuts import FEWEST, Cut
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .result import SCORES, ClusteringResult
@@ -98,7 +98,7 @@ def cluster_rows(result: ClusteringResult) -> list[dict[str, Any]]:
     for row in rows:
         cluster = row["cluster"]
         if trend is not None:
-            row["trend"] = sparkline(trend.shares[cluster])
+            row["trend"] = sparkline(trend.shares[cluster][trend.are_known])
             row["change"] = float(trend.z[cluster]) if trend.are_changing[cluster] else 0.0
         row |= {
             "silhouette": float(result.cluster_silhouettes[cluster]),
@@ -153,6 +153,7 @@ def cut_columns(result: ClusteringResult, rows: np.ndarray) -> dict[str, Any]:
             "parts": trend.parts[rows].tolist(),
             "written": [cut(written[row], 40) for row in rows],
             "counts": trend.counts.tolist(),
+            "fewest": FEWEST,
         }
     return found
 
@@ -237,6 +238,7 @@ def render(result: ClusteringResult) -> str:
         about_start=result.about_start,
         about_topics=result.about_topics,
         trend=result.trend,
+        fewest=FEWEST,
         cuts=result.cuts,
         labels=result.labels,
         skipped=len(result.documents) - total,

@@ -12,6 +12,7 @@ from .files import replacing, write_assignments, write_embeddings, write_json
 from .page import write_report
 from .result import ClusteringResult
 from .run_folder import CLUSTERS, METRICS, RunFolder
+from .spreadsheet import write_spreadsheet
 from .topics import make_topics
 
 
@@ -32,6 +33,7 @@ def write_results(
     RunFolder(output_dir).write(result.documents, result.settings)
     with replacing(results / "topics.json") as file:
         json.dump(make_topics(result), file, ensure_ascii=False, allow_nan=False)
+    write_spreadsheet(results / "topics.xlsx", result)
     draw_map(results / "map.png", result)
     shutil.copy(results / "map.png", output_dir / "map.png")
     if save_embeddings:

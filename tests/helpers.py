@@ -11,6 +11,7 @@ from transformers import CONFIG_MAPPING
 
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.reports.result import ClusteringResult
+from bert_clustering.texts.attributes import Attributes
 from bert_clustering.texts.documents import Documents
 from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training.batches import ClusteringCollator
@@ -152,6 +153,7 @@ def make_result(
     clusters: list[int],
     labels: list[str],
     classes: list[str] | None = None,
+    attributes: Attributes | None = None,
     **more: Any,
 ) -> ClusteringResult:
     """Result of documents that lie around as many axes as there are labels; `None` is a row without
@@ -159,7 +161,8 @@ def make_result(
     """
     usable = np.array([text is not None for text in texts])
     classes = None if classes is None else np.array(classes, dtype=object)
-    documents = Documents(more.pop("ids", list(range(len(texts)))), texts, usable, classes)
+    ids = more.pop("ids", list(range(len(texts))))
+    documents = Documents(ids, texts, usable, classes, attributes=attributes)
     generator, clusters = np.random.default_rng(0), np.array(clusters)
     embeddings = 0.1 * generator.normal(size=(len(clusters), len(labels)))
     embeddings[np.arange(len(clusters)), clusters] += 1

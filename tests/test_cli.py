@@ -73,6 +73,16 @@ def test_texts_that_are_not_english_get_an_encoder_of_many_languages(call, hande
     assert found["--text_prefix"] == "query: "
 
 
+def test_times_are_found_too(call, handed_on, tmp_path):
+    (tmp_path / "dated.csv").write_text("text,sent,label\nmy card is lost,2024-05-01,2024-05-02\n")
+    done = call("dated.csv")
+    assert "Times: column 'sent'." in done.output, "a column of a name of ours cannot be kept"
+    assert options(handed_on[0])["--time_column"] == "sent"
+    call("dated.csv", "--time", "day", "--group_column", "a", "b")
+    assert options(handed_on[1])["--time_column"] == "day"
+    assert handed_on[1][-3:] == ["--group_column", "a", "b"]
+
+
 @pytest.mark.parametrize(
     "names",
     [

@@ -244,6 +244,38 @@ def test_a_model_that_reads_long_documents_whole_goes_on_doing_so(train, run, tr
     assert assigned["mean"] != assigned["head"]
 
 
+def test_columns_beside_the_texts_go_through_training_report_and_predictions(
+    run, corpus, headless_dir, tmp_path
+):
+    rows = [
+        {"text": text, "sent": f"2024-0{1 + row % 4}-01", "region": topic[:1], "ticket": f"T{row}"}
+        for row, (text, topic) in enumerate(zip(*corpus, strict=True))
+    ]
+    (tmp_path / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    columns = ["--time_column", "sent", "--group_column", "region", "--keep_columns", "ticket"]
+    common = ["--use_cpu", "--output_dir", tmp_path / "run"]
+    run(
+        *("--model_name_or_path", headless_dir, "--train_file", tmp_path / "texts.jsonl"),
+        *("--num_clusters", 3, "--do_train", "--num_train_epochs", 0, "--max_train_samples", 60),
+        *("--do_predict", "--predict_file", tmp_path / "texts.jsonl", *columns, *common),
+    )
+    results = tmp_path / "run" / "results"
+    clusters = read_rows(results / "clusters.csv")
+    assert len(clusters) == 60
+    for row in [*clusters, *read_rows(results / "predictions.csv")]:
+        known = rows[int(row["id"])]
+        assert {name: row[name] for name in known} == known
+    page = page_data((results / "report.html").read_text(encoding="utf-8"))
+    assert page["cuts"]["trend"]["column"] == "sent"
+    assert sum(map(sum, page["cuts"]["trend"]["counts"])) == 60
+    assert [group["column"] for group in page["cuts"]["groups"]] == ["region"]
+    assert (results / "topics.xlsx").stat().st_size > 0
+
+    run("--model_name_or_path", tmp_path / "run", "--do_report", *common)
+    assert page_data((results / "report.html").read_text(encoding="utf-8"))["cuts"] == page["cuts"]
+    assert read_rows(results / "clusters.csv") == clusters
+
+
 def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monkeypatch):
     """Parts of two rows, one of them without any usable text."""
     output = train("--num_train_epochs", 1)

@@ -122,6 +122,6 @@ def find_time_column(columns: Columns) -> str | None:
         says_so = TIME_NAME.search(name) is not None
         if not filled or not says_so and all(str(value).isdecimal() for value in filled):
             continue
-        if np.isnat(read_times(filled)).mean() <= 1 - ALMOST_ALL:
+        if (~np.isnat(read_times(filled))).mean() >= ALMOST_ALL:
             return name
     return None

@@ -56,9 +56,7 @@ class SpooledDocuments:
         for batch in pyarrow.ipc.open_stream(pyarrow.py_buffer(self._rows)):
             ids, texts, usable, classes, *others = batch.columns
             names = [name.removeprefix(KEPT) for name in batch.schema.names[len(SCHEMA) :]]
-            kept = {
-                name: values.to_pylist() for name, values in zip(names, others, strict=True)
-            }
+            kept = {name: values.to_pylist() for name, values in zip(names, others, strict=True)}
             yield Documents(
                 ids.to_pylist(),
                 texts.to_pylist(),

@@ -32,9 +32,8 @@ def read_times(values: list) -> np.ndarray:
         `np.ndarray` of shape `(num_rows,)`, `datetime64[s]`: `NaT` for what is no date.
 
     Example:
-        >>> read_times(["2024-05-01 12:30", "1.6.2024", "soon"])
-        array(['2024-05-01T12:30:00', '2024-06-01T00:00:00',                 'NaT'],
-              dtype='datetime64[s]')
+        >>> [str(time) for time in read_times(["2024-05-01 12:30", "1.6.2024", "soon"])]
+        ['2024-05-01T12:30:00', '2024-06-01T00:00:00', 'NaT']
     """
     cells = [_write(value) for value in values]
     day_first = is_day_first(cells) is not False
@@ -72,7 +71,7 @@ def _write(value: Any) -> str | None:
     if isinstance(value, date):  # or a datetime
         return value.isoformat()
     if isinstance(value, Real) and float(value).is_integer():
-        value = str(int(value))
+        value = str(int(float(value)))
     if not isinstance(value, str) or len(value) > LONGEST:
         return None
     text = " ".join(value.translate(IDEOGRAPHS).split())

@@ -275,7 +275,7 @@ function drawTrend() {
   const shown = state.cluster === null ? clusters.slice(0, 8) : [byNumber.get(state.cluster)];
   const traces = shown.map((cluster) => ({
     type: "scatter", mode: "lines+markers", name: plain(short(cluster.label, 40)), x: trend.names,
-    y: trend.counts[cluster.cluster].map((n, t) => (ofShare ? (totals[t] ? n / totals[t] : null) : n)),
+    y: trend.counts[cluster.cluster].map((n, t) => (!ofShare ? n : totals[t] < trend.fewest ? null : n / totals[t])),
     line: { color: cluster.color }, marker: { size: 6, symbol: SYMBOLS[cluster.shape] },
     customdata: trend.counts[cluster.cluster].map((n, t) => `${n.toLocaleString("en")} of ${totals[t].toLocaleString("en")} texts`),
     hovertemplate: "%{x}<br>%{customdata}<br>" + (ofShare ? "%{y:.1%}" : "%{y:,}"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bert_clustering.reports.files import (
     write_embeddings,
     write_json,
 )
+from bert_clustering.texts.attributes import Attributes
 from bert_clustering.texts.documents import make_documents
 
 
@@ -79,6 +81,17 @@ def test_formulas_in_texts_and_labels_are_neutralised_but_not_in_ids(tmp_path):
     )
     rows = [(row["id"], row["label"], row["text"]) for row in read_rows(tmp_path / "a.csv")]
     assert rows == [("=1", "'@a", "'=cmd()"), ("-2", "b", "plain")]
+
+
+def test_columns_that_are_kept_follow_the_text_as_text(tmp_path):
+    kept = Attributes({"=region": ["=north", "south"], "sent": ["2024-05-01", ""]})
+    documents = make_documents({"text": ["a", None]}, "a.csv", skip_bad_rows=True)
+    documents = replace(documents, attributes=kept)
+    write_assignments(tmp_path / "a.csv", [(documents, np.array([0]), np.ones(1))], {0: "x"})
+    first, second = read_rows(tmp_path / "a.csv")
+    assert list(first) == ["id", "cluster", "label", "probability", "text", "'=region", "sent"]
+    assert [*first.values()][4:] == ["a", "'=north", "2024-05-01"]
+    assert [*second.values()] == ["1", "", "", "", "", "south", ""]
 
 
 def test_json_is_strict_and_keeps_nothing_of_what_was_there(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 from bert_clustering.reports import page as report_page
 from bert_clustering.reports.page import fair_length, render
+from bert_clustering.texts.attributes import Attributes
 from helpers import HOSTILE, make_result, page_data
 
 
@@ -24,6 +25,11 @@ def hostile_page() -> str:
         "settings": {"Texts": "<b>.csv", "Seed": "42"},
         "metrics": {f"eval_{name}": 0.5 for name in ("accuracy", "nmi", "ari", "purity")},
     }
+    columns = {
+        "<b>when": [f"{2020 + row % 2}-01-01" for row in range(10)],
+        "<i>": ["<u>", "</td>"] * 5,
+    }
+    about["attributes"] = Attributes(columns, "<b>when", ("<i>",))
     result = make_result(texts, [0, 1, 0, 1, 0, 1, 0, 1, 0], labels, **about)
     return render(result)
 
@@ -42,7 +48,17 @@ def test_no_text_is_markup(hostile_page):
     """What is not our own script or data holds no tag that the template does not."""
     outside = re.sub(r"<script.*?</script>", "", hostile_page, flags=re.DOTALL)
     assert "hacked" in html.unescape(outside), "texts are in the tables too"
-    for tag in ("<script", "<img", "<svg onload", "<i>", "</textarea", "<!-- comment"):
+    for tag in (
+        "<script",
+        "<img",
+        "<svg onload",
+        "<i>",
+        "<u>",
+        "<b>when",
+        "</td></td>",
+        "</textarea",
+        "<!-- comment",
+    ):
         assert tag not in outside
     assert (
         len(re.findall("<script", hostile_page)) == len(re.findall("</script>", hostile_page)) == 3
@@ -120,3 +136,28 @@ def test_a_choice_of_the_start_is_told_where_there_was_one():
     for measured in (metrics, {}):
         page = render(make_result(["a", "b"], [0, 1], ["a", "b"], metrics=measured))
         assert (sentence in page) == bool(measured)
+
+
+def test_times_and_groups_make_sections_filters_and_a_column():
+    clusters = [0] * 40 + [1] * 40
+    regions = ["north"] * 38 + ["south"] * 42
+    columns = {"sent": [f"2024-05-0{1 + row // 20}" for row in range(80)], "region": regions}
+    texts = [f"text {row}" for row in range(80)]
+    attributes = Attributes(columns, "sent", ("region",))
+    page = render(make_result(texts, clusters, ["old", "new"], attributes=attributes))
+    cuts = page_data(page)["cuts"]
+    assert cuts["trend"]["names"] == [f"2024-05-0{day}" for day in range(1, 5)]
+    assert cuts["trend"]["counts"] == [[20, 20, 0, 0], [0, 0, 20, 20]]
+    assert cuts["groups"] == [
+        {"column": "region", "names": ["south", "north"], "parts": [1] * 38 + [0] * 42}
+    ]
+    assert "Growing: new (0.0% to 100.0%)." in page and "Fading: old (100.0% to 0.0%)." in page
+    for part in ('id="from"', 'data-group="0"', 'id="trend"', 'data-title="Trend"'):
+        assert part in page
+    assert 'title="38 texts, 2.0 times as many as expected">100%' in page
+    assert page.count('aria-label="more than expected"') == 2
+
+    plain = render(make_result(texts, clusters, ["old", "new"]))
+    assert page_data(plain)["cuts"] == {"trend": None, "groups": []}
+    for part in ('id="from"', "select class", 'id="trend"', ">Trend<", "For whom"):
+        assert part not in plain

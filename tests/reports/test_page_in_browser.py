@@ -16,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from bert_clustering.reports.page import write_report
+from bert_clustering.texts.attributes import Attributes
 from helpers import HOSTILE, TOPICS, make_result
 
 
@@ -92,6 +93,11 @@ def page(tmp_path_factory) -> Path:
         "history": history,
         "metrics": scores | {"num_clusters_scores": {"2": 0.4, "3": 0.6, "5": 0.5, "20": 0.2}},
     }
+    columns = {
+        "sent": [f"2024-05-0{1 + row % 6}" for row in range(300)],
+        "region": ["<script>window.hacked = 8</script>", "south", "west"] * 100,
+    }
+    about["attributes"] = Attributes(columns, "sent", ("region",))
     result = make_result(texts, clusters, LABELS, **about)
     result.positions[10] += 1  # apart from the others
     path = tmp_path_factory.mktemp("page") / "report.html"
@@ -206,6 +212,34 @@ def test_a_cluster_can_be_chosen_by_keyboard(opened):
     opened.wait("map.data[0].selectedpoints == null")
 
 
+def test_times_and_groups_filter_the_map_the_table_and_the_texts(opened):
+    choose = "arguments[0].value = arguments[1], arguments[0].dispatchEvent(new Event('change'))"
+    opened.run(choose, opened.find("#from")[0], 4)
+    assert selected(opened) == 100 and opened.find("#count")[0].text == "100 of 300 texts"
+    opened.run(choose, opened.find("select.group")[0], 1)
+    assert selected(opened) == 50 == opened.run("state.matches.length"), "the fifth day and south"
+    assert opened.run("state.matches.every(i => i % 6 === 4)")
+    counts = [small.text for small in opened.find("#legend small")]
+    assert list(map(int, counts)) == [25, 16, 9]
+    assert opened.find("#clusters tbody td")[0].text == "25 of 150"
+    assert "(region: south, 2024-05-05 to 2024-05-06)" in opened.find("#texts-note")[0].text
+    assert opened.run("document.getElementById('trend').data.length") == 3
+    opened.find("#legend button")[1].click()
+    assert opened.run("document.getElementById('trend').data.map(line => line.name)") == [
+        "space, moon"
+    ]
+    assert opened.run("document.getElementById('trend').data[0].y.length") == 6
+    assert selected(opened) == 16
+    opened.find("#reset")[0].click()
+    opened.wait("map.data[0].selectedpoints == null")
+    assert [small.text for small in opened.find("#legend small")] == ["150", "100", "50"]
+    assert opened.find("#clusters tbody td")[0].text == "150"
+    opened.run("showText(0)")
+    facts = opened.run("document.querySelector('#mix small').textContent")
+    assert facts == "id 0 · sent: 2024-05-01 · region: <script>window.hacked = 8</script>"
+    assert opened.run("window.hacked") is None
+
+
 def test_a_text_shows_its_mix_of_topics(opened):
     opened.find("#texts button")[0].send_keys(Keys.ENTER)
     row = int(opened.find("#texts button")[0].get_attribute("data-row"))
@@ -223,6 +257,7 @@ def test_a_text_shows_its_mix_of_topics(opened):
 
 
 def test_hovering_shows_text_label_and_probability(opened):
+    opened.run("map.scrollIntoView()")
     x, y = opened.run(
         "[map._fullLayout._size.l + map._fullLayout.xaxis.l2p(documents.x[10]) - map.clientWidth "
         "/ 2, map._fullLayout._size.t + map._fullLayout.yaxis.l2p(documents.y[10]) - "

@@ -1,6 +1,7 @@
 """What a run left is read back as it was."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,16 +9,18 @@ import pytest
 from bert_clustering.errors import InputError
 from bert_clustering.reports.files import write_assignments
 from bert_clustering.reports.run_folder import RunFolder
+from bert_clustering.texts.attributes import Attributes
 from bert_clustering.texts.documents import Documents
 
 
 TEXTS = ["=1+1", "'=2", 'a "quote", and\r\nlines', "x" * 200_000, "🙂", "", "-5", 7]
 
 
-def write_run(folder, classes: list[str] | None) -> Documents:
+def write_run(folder, classes: list[str] | None, attributes: Attributes | None = None) -> Documents:
     usable = np.array([isinstance(text, str) and text != "" for text in TEXTS])
     names = None if classes is None else np.array(classes, dtype=object)
     documents = Documents([f"0{row}" for row in range(len(TEXTS))], TEXTS, usable, names)
+    documents = replace(documents, attributes=attributes)
     clusters, probabilities = np.array([0, 1, 0, 1, 0, 1]), np.full(6, 0.5)
     positions = np.arange(12.0).reshape(6, 2)
     path = folder / "results" / "clusters.csv"
@@ -37,6 +40,24 @@ def test_documents_classes_positions_and_settings(classes, tmp_path):
     assert RunFolder(tmp_path).clusters().tolist() == [0, 1, 0, 1, 0, 1]
     assert RunFolder(tmp_path).settings() == {"Seed": "7"}
     assert RunFolder(tmp_path).metrics() == {} and RunFolder(tmp_path).history() == []
+
+
+def test_columns_that_were_kept_are_read_back_with_what_they_are(tmp_path):
+    columns = {
+        "sent": [f"2024-05-0{row + 1}" for row in range(8)],
+        "=region": ["=north", "'=south", "", *"abcde"],
+        "size": list("12345678"),
+    }
+    write_run(tmp_path, None, Attributes(columns, "sent", ("=region",)))
+    again = RunFolder(tmp_path).documents().attributes
+    assert again.columns == columns
+    assert (again.time_column, again.group_columns) == ("sent", ("=region",))
+    others = RunFolder(tmp_path).documents(group_columns=["size"]).attributes
+    assert (others.time_column, others.group_columns) == ("sent", ("size",))
+    with pytest.raises(InputError, match="clusters.csv: there is no column 'weight'"):
+        RunFolder(tmp_path).documents(group_columns=["weight"])
+    write_run(tmp_path, None)
+    assert RunFolder(tmp_path).documents().attributes is None
 
 
 def test_positions_that_are_not_known_of_all_are_not_known(tmp_path):

@@ -1,9 +1,9 @@
-"""Which column of a table holds the texts and which the ids, where nobody says it."""
+"""Which column of a table holds the texts, the ids and the times, where nobody says it."""
 
 import pytest
 
 from bert_clustering.errors import InputError
-from bert_clustering.texts.columns import find_id_column, find_text_column
+from bert_clustering.texts.columns import find_id_column, find_text_column, find_time_column
 
 
 MESSAGES = ["my card is lost", "where is my card", "I want my money back"]
@@ -53,3 +53,26 @@ def test_a_table_without_words_is_an_error_that_says_what_to_type(columns):
 )
 def test_ids_are_called_so_and_differ(columns, name):
     assert find_id_column(columns) == name
+
+
+DATES, MOSTLY = ["2024-05-01", "01.06.2024", ""], [*["2024-05-01"] * 9, "soon"]
+
+
+@pytest.mark.parametrize(
+    "columns, name",
+    [
+        ({"version": ["1.2.3", "1.2.4"], "sent": DATES}, "sent"),
+        ({"born": ["1990-01-01"], "created_at": ["2024-05-01"]}, "created_at"),
+        ({"born": ["1990-01-01"], "createdAt": ["2024-05-01"]}, "createdAt"),
+        ({"anything": DATES}, "anything"),
+        ({"year": [2019, 2020], "number": ["1424808952"]}, None),
+        ({"timestamp": [1424808952, 1424808953]}, "timestamp"),
+        ({"date": MOSTLY}, "date"),
+        ({"date": [*MOSTLY, "later"]}, None),
+        ({"date": ["", None]}, None),
+        ({"date": []}, None),
+        ({"flat": ["a", "b"], "date": ["red", "blue"]}, None),
+    ],
+)
+def test_times_are_dates_whatever_the_column_is_called(columns, name):
+    assert find_time_column(columns) == name

@@ -124,3 +124,16 @@ def test_memory_holds_a_batch(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 16e6
+
+
+def test_columns_that_are_kept_come_back_in_every_batch(tmp_path):
+    rows = [{"text": "one", "n": row["id"]} for row in ROWS]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    parts = list(spool_documents(str(path), size=3, keep_columns=["n", "missing"]))
+    kept = [part.attributes.columns for part in parts]
+    assert [list(columns) for columns in kept] == [["n"]] * 3
+    written = [value for columns in kept for value in columns["n"]]
+    assert written == ["007", "7", "1.5", "", "True", "[1, 'x']", ""]
+    plain = spool_documents(str(path), keep_columns=["missing"])
+    assert [part.attributes for part in plain] == [None]

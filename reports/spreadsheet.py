@@ -1,0 +1,88 @@
+"""`topics.xlsx`: the clusters, their cuts and their texts, for those who live in a spreadsheet.
+
+No cell is a formula, whatever stands in it: all that is no number is marked as text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+from .cuts import Cut
+from .files import replacing
+from .result import ClusteringResult
+from .topics import topic_rows
+
+
+MAX_TEXTS = 50_000  # beyond, `clusters.csv` holds them alone
+MAX_CELL = 32_767  # characters, by the format
+MAX_TITLE = 31  # characters of a sheet's name
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+HEAD = ["cluster", "label", "texts", "share", "probability", "stability", "keywords", "examples"]
+
+
+def write_spreadsheet(path: Path, result: ClusteringResult) -> None:
+    """Write a sheet of clusters, one per column of times and of groups with the texts of each
+    cluster in each part, and, of up to 50,000, one of the texts.
+    """
+    book = Workbook(write_only=True)
+    _add_sheet(book, "Clusters", _cluster_rows(result))
+    for cut in [*([result.trend] if result.trend else []), *result.cuts]:
+        _add_sheet(book, cut.column, _cut_rows(result, cut))
+    if len(result.clusters) <= MAX_TEXTS:
+        _add_sheet(book, "Texts", _text_rows(result))
+    with replacing(path, "wb") as file:
+        book.save(file)
+
+
+def _cluster_rows(result: ClusteringResult) -> Iterator[list]:
+    yield HEAD
+    for row in topic_rows(result):
+        numbers = [row["size"], row["share"], row["probability"], row["stability"]]
+        words = [", ".join(row["keywords"]), *row["examples"]]
+        yield [row["cluster"], row["label"], *numbers, *words]
+
+
+def _cut_rows(result: ClusteringResult, cut: Cut) -> Iterator[list]:
+    yield ["cluster", "label", *cut.names]
+    for row in topic_rows(result):
+        yield [row["cluster"], row["label"], *cut.counts[row["cluster"]].tolist()]
+
+
+def _text_rows(result: ClusteringResult) -> Iterator[list]:
+    known = result.documents.usable_attributes
+    kept = known.columns if known else {}
+    yield ["id", "cluster", "label", "probability", "text", *kept]
+    columns = (result.ids, result.assigned.tolist(), result.probabilities.tolist(), result.texts)
+    for id_, cluster, probability, text, *others in zip(*columns, *kept.values(), strict=True):
+        label = "outlier" if cluster < 0 else result.labels[cluster]
+        yield [str(id_), cluster, label, probability, text, *others]
+
+
+def _add_sheet(book: Workbook, title: str, rows: Iterable[list]) -> None:
+    """A sheet with a head that stays in view."""
+    safe = "".join("_" if character in r"\/?*[]:" else character for character in title)
+    sheet = book.create_sheet(_plain(safe)[:MAX_TITLE] or "column")  # made unique by openpyxl
+    sheet.freeze_panes = "A2"
+    for number, row in enumerate(rows):
+        sheet.append([_cell(sheet, value, is_head=number == 0) for value in row])
+
+
+def _cell(sheet: WriteOnlyWorksheet, value: object, is_head: bool) -> WriteOnlyCell:
+    if not isinstance(value, str):
+        return WriteOnlyCell(sheet, value)
+    cell = WriteOnlyCell(sheet, _plain(value)[:MAX_CELL])
+    cell.data_type = "s"  # also where it begins like a formula
+    cell.quotePrefix = True  # and stays text when somebody edits it
+    if is_head:
+        cell.font = Font(bold=True)
+    return cell
+
+
+def _plain(text: str) -> str:
+    """A text without characters that the format cannot hold."""
+    return NO_XML.sub("\ufffd", text)

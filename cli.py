@@ -90,7 +90,9 @@ def cluster(
         raise SystemExit(f"error: {error}") from error
     output = output or default_output(file)
     options += ["--train_file", file, "--model_name_or_path", encoder]
-    options += ["--num_clusters", clusters, "--do_train", "--output_dir", output]
+    if clusters != "auto" or not any(part.startswith("--levels") for part in context.args):
+        options += ["--num_clusters", clusters]
+    options += ["--do_train", "--output_dir", output]
     run_clustering.main([*options, *context.args])
     if opens:
         webbrowser.open(Path(output, "results", "report.html").absolute().as_uri())

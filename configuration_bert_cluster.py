@@ -41,6 +41,10 @@ class BertClusterConfig(PreTrainedConfig):
             still holds random weights, because the checkpoint came without one.
         known_topics (`list[str]`, *optional*): Names of clusters that people gave, which stay where
             such a cluster is merged. `None`: none.
+        levels (`list[list[int]]`, *optional*): For each coarser level of clusters, the coarsest
+            first: the number of the coarser cluster that each of the clusters lies in. `None`:
+            there are none. The probability of a coarser cluster is the sum of q over those in it.
+        level_labels (`list[list[str]]`, *optional*): Names of the clusters of these levels.
         base_model (`str`, *optional*): Hub id of the encoder's checkpoint. `None`: it came from a
             folder.
         text_prefix (`str`, *optional*): What the tokenizer that is saved with the model puts before
@@ -62,6 +66,8 @@ class BertClusterConfig(PreTrainedConfig):
     typical_distance: list[float] | None = None
     mlm_head_is_fresh: bool = False
     known_topics: list[str] | None = None
+    levels: list[list[int]] | None = None
+    level_labels: list[list[str]] | None = None
     base_model: str | None = None
     text_prefix: str | None = None
     long_documents: Literal["head", "mean"] = "head"
@@ -92,6 +98,12 @@ class BertClusterConfig(PreTrainedConfig):
         if self.alpha is not None and not self.alpha > 0:
             raise ValueError(f"alpha={self.alpha}: it must be larger than 0.")
         self.num_clusters = num_clusters
+        for parents in self.levels or []:
+            if len(parents) != num_clusters:
+                raise ValueError(
+                    f"levels: expected the coarser cluster of each of {num_clusters} clusters, got "
+                    f"{len(parents)}."
+                )
 
     @property
     def hidden_size(self) -> int:

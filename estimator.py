@@ -113,11 +113,9 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         if encoder is None:
             encoder, needed = choose_encoder(documents.texts)
             prefix = needed if prefix is None else prefix
-        model_args = ModelArguments(
-            encoder, text_prefix=prefix, num_clusters=str(self.num_clusters)
-        )
-        least = model_args.cluster_arguments.get("num_clusters", 2)
-        check_enough_documents(documents, least, "texts")
+        has_levels = "levels" in (self.training_arguments or {}) and self.num_clusters == "auto"
+        num_clusters = None if has_levels else str(self.num_clusters)
+        model_args = ModelArguments(encoder, text_prefix=prefix, num_clusters=num_clusters)
         trainer = self._make_trainer(model_args, documents, known_topics, do_train=True)
         metrics = trainer.train().metrics
         self._trainer, self._documents = trainer, documents
@@ -285,6 +283,9 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             | (self.training_arguments or {}),
         )
         allow_auto(model_args, args)
+        if documents is not None and args.do_train:
+            least = model_args.cluster_arguments.get("num_clusters", 2)
+            check_enough_documents(documents, least, "texts")
         set_seed(args.seed)
         data_args = DataArguments(max_seq_length=self.max_seq_length)
         tokenizer = load_tokenizer(model_args, data_args, args)

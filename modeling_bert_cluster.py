@@ -205,6 +205,8 @@ class BertForClustering(PreTrainedModel):
                     f"num_clusters={wanted} was asked for. Leave it out to keep them, or pass "
                     "ignore_mismatched_sizes=True to start anew."
                 )
+            if wanted not in (None, saved):  # of other clusters
+                kwargs = {"levels": None, "level_labels": None} | kwargs
             return super().from_pretrained(
                 pretrained_model_name_or_path, *args, config=config, **kwargs
             )
@@ -267,6 +269,7 @@ class BertForClustering(PreTrainedModel):
 
     def resize_clusters(self, num_clusters: int) -> None:
         """Have another number of clusters, none of which has a start or a name yet."""
+        self.config.levels = self.config.level_labels = None
         self.config.num_labels = num_clusters
         self.cluster_head = ClusterHead(self.config).to(self.cluster_head.centroids.device)
 

@@ -31,7 +31,7 @@ from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.known import KnownTopics
 from .texts.language import NUM_READ, warn_of_unknown_language
-from .texts.names import name_clusters
+from .texts.names import name_levels
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
 from .texts.vectors import check_vectors
@@ -42,7 +42,7 @@ from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
-from .training.keywords import find_keywords
+from .training.keywords import find_keywords_of_levels
 from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
 from .training.readable_log import use_readable_log
 from .training.refresh import describe_refresh, revive_emptied, set_targets, strayed_share
@@ -136,6 +136,7 @@ class ClusteringTrainer(HubMixin, Trainer):
         self.clustering: ClusteringState | None = None  # once the clusters have started
         self.new_head: NewHead | None = None  # once training begins
         self.keywords: list[list[str]] | None = None  # of each cluster, once it has a name
+        self.keywords_of_levels: list[list[list[str]]] = []  # of the coarser ones as well
         self.card: dict[str, Any] = {}  # what else the model card is to say
         self.inference = Inference(self.model, self.args, self.accelerator, self.data_collator)
         self._training_pass: tuple[tuple, np.ndarray] | None = None
@@ -290,10 +291,11 @@ class ClusteringTrainer(HubMixin, Trainer):
             return
         texts = read_texts(self.train_dataset, self.processing_class)
         state, config = self._started_clustering, self.model.config
-        self.keywords = find_keywords(
-            texts, state.clusters.numpy(), embeddings, config.num_clusters, self.inference
+        *self.keywords_of_levels, self.keywords = keywords = find_keywords_of_levels(
+            texts, state.clusters.numpy(), embeddings, config, self.inference
         )
-        name_clusters(config, self.keywords, state.named_by_user.tolist())
+        named_by_user = state.named_by_user.tolist()
+        name_levels(config, keywords, named_by_user, keeps_coarser=all(named_by_user))
 
     def _encode_training_set(self) -> np.ndarray:
         """Embeddings of the training set, made once for the weights of each step."""
@@ -483,7 +485,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         saved, config = type(self.model.config).from_pretrained(checkpoint), self.model.config
         if saved.num_clusters != config.num_clusters:
             self.model.resize_clusters(saved.num_clusters)
-        for name in ("alpha", "id2label", "label2id", "known_topics", "mlm_head_is_fresh"):
+        names = ("alpha", "id2label", "label2id", "known_topics", "mlm_head_is_fresh")
+        for name in (*names, "levels", "level_labels"):
             setattr(config, name, getattr(saved, name))
         self.clustering = state = ClusteringState.load(checkpoint)
         state.guard.keeps_weights = self.args.keep_best

@@ -117,6 +117,9 @@ def training_facts(
     """
     if kept:
         origin = "kept from the model"
+    elif config.levels:
+        coarser = ", ".join(str(max(parents) + 1) for parents in config.levels)
+        origin = f"inside levels of {coarser}"
     elif args.max_clusters is not None:
         origin = f"found between {args.min_clusters} and {args.max_clusters}"
     else:

@@ -5,14 +5,15 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from ..texts.documents import Documents
+from .levels import Level
 from .result import OUTLIER
 
 
@@ -69,41 +70,64 @@ def plain_text(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
-# Documents, and clusters and probabilities of the usable ones.
-Assignment = tuple[Documents, np.ndarray, np.ndarray]
+class Assignment(NamedTuple):
+    """Documents, all rows of them, and where those of them belong that have a usable text.
+
+    Args:
+        documents (`Documents`): The rows.
+        clusters, probabilities (`np.ndarray` of shape `(num_usable,)`): Cluster of each usable
+            document, -1 for an outlier, and the probability of the most probable one.
+        coarser (`np.ndarray` of shape `(num_usable, num_levels)`, *optional*): Probability of its
+            cluster at each coarser level, where there are any.
+    """
+
+    documents: Documents
+    clusters: np.ndarray
+    probabilities: np.ndarray
+    coarser: np.ndarray | None = None
+
+
+OUTLIER_LABEL = "outlier"
 
 
 def write_assignments(
     path: Path,
-    parts: Iterable[Assignment],
+    parts: Iterable[Assignment | tuple],
     id2label: dict[int, str],
     positions: np.ndarray | None = None,
+    levels: Sequence[Level] = (),
 ) -> int:
-    """Write one row per document, in input order: `id, cluster, label, probability[, x, y], text`,
-    and the columns that are kept.
+    """Write one row per document, in input order: `id, cluster, label, probability[, cluster_1,
+    label_1, probability_1, ...][, x, y], text`, and the columns that are kept.
 
     Args:
         path (`Path`): The CSV file.
-        parts (`Iterable[tuple]`): Documents, all rows of them, with cluster and probability, both
-            `(num_usable,)`, of those that have a usable text. The others get no cluster. Outliers
-            are in cluster -1; their probability is that of the nearest one.
+        parts (`Iterable[Assignment]`): Documents, and where they belong. Those without a usable
+            text get no cluster. Outliers are in cluster -1, at each level; their probability is
+            that of the nearest one.
         id2label (`dict[int, str]`): Labels of the clusters.
         positions (`np.ndarray` of shape `(num_usable, 2)`, *optional*): Where those of all parts
             lie on the map. `None`: there are no columns for it.
+        levels (`Sequence[Level]`, *optional*): Coarser levels, which get columns of their own.
 
     Returns:
         How many rows there are.
     """
-    labels = {OUTLIER: "outlier"} | id2label
-    names = ["cluster", "label", "probability", *([] if positions is None else ["x", "y"])]
+    labels = {OUTLIER: OUTLIER_LABEL} | id2label
+    names = ["cluster", "label", "probability"]
+    for level in range(1, len(levels) + 1):
+        names += [f"cluster_{level}", f"label_{level}", f"probability_{level}"]
+    names += [] if positions is None else ["x", "y"]
     places, count = iter(() if positions is None else positions.tolist()), 0
     with replacing(path) as file:
         writer = csv.writer(file)
-        for number, (documents, clusters, probabilities) in enumerate(parts):
+        for number, part in enumerate(parts):
+            documents, clusters, probabilities, coarser = Assignment(*part)
             kept = documents.attributes.columns if documents.attributes else {}
             if number == 0:
                 writer.writerow(["id", *names, "text", *map(safe_cell, kept)])
-            assigned = zip(clusters.tolist(), probabilities.tolist(), strict=True)
+            sums = np.zeros((len(clusters), 0)) if coarser is None else coarser
+            assigned = zip(clusters.tolist(), probabilities.tolist(), sums.tolist(), strict=True)
             rows = zip(
                 documents.ids, documents.texts, documents.usable, *kept.values(), strict=True
             )
@@ -113,8 +137,19 @@ def write_assignments(
                 if not usable:  # the writer leaves a text that is None empty
                     writer.writerow([id_, *[""] * len(names), text, *passed_on])
                     continue
-                cluster, probability = next(assigned)
+                cluster, probability, sums_of_row = next(assigned)
+                above = _cells_above(cluster, sums_of_row, levels)
                 place = [f"{coordinate:.4f}" for coordinate in next(places, ())]
-                cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *place]
+                cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *above, *place]
                 writer.writerow([id_, *cells, safe_cell(text), *passed_on])
     return count
+
+
+def _cells_above(cluster: int, probabilities: list[float], levels: Sequence[Level]) -> list:
+    """Number, label and probability of a document's cluster at each coarser level."""
+    cells: list = []
+    for level, probability in zip(levels, probabilities, strict=True):
+        number = OUTLIER if cluster == OUTLIER else int(level.inside[cluster])
+        label = OUTLIER_LABEL if cluster == OUTLIER else level.labels[number]
+        cells += [number, safe_cell(label), f"{probability:.6f}"]
+    return cells

@@ -11,12 +11,13 @@ from ..clusters.stability import cluster_stability
 from ..clusters.start import ANY, EVEN
 from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
-from ..texts.names import name_clusters
+from ..texts.names import name_levels
 from ..trainer import ClusteringTrainer
-from ..training.keywords import find_keywords
+from ..training.keywords import find_keywords_of_levels
 from ..training.run_arguments import DataArguments
 from ..training.stages import stage
 from .layout import project, project_roughly
+from .levels import levels_of
 from .result import (
     OUTLIER,
     SCORES_OF_K,
@@ -79,16 +80,12 @@ def gather_result(
     if not trainer.is_world_process_zero():
         return None
     clusters, probabilities = prediction.clusters, prediction.probabilities
-    keywords = trainer.keywords
+    keywords_of_levels, keywords = trainer.keywords_of_levels, trainer.keywords
     if keywords is None:
-        keywords = find_keywords(
-            documents.usable_texts,
-            clusters,
-            prediction.embeddings,
-            config.num_clusters,
-            trainer.inference,
+        *keywords_of_levels, keywords = find_keywords_of_levels(
+            documents.usable_texts, clusters, prediction.embeddings, config, trainer.inference
         )
-    name_clusters(config, keywords)
+    name_levels(config, [*keywords_of_levels, keywords])
     # Before training, nobody knows how far texts lie from their centroids.
     threshold = None if is_preview else data_args.outlier_threshold
     embeddings = prediction.embeddings
@@ -126,6 +123,7 @@ def gather_result(
         settings=describe_settings(trainer, data_args, origin),
         history=trainer.state.log_history if args.do_train else origin.history(),
         before_merge=before_merge,
+        levels=levels_of(config, keywords_of_levels),
         is_preview=is_preview,
     )
 

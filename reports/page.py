@@ -22,6 +22,7 @@ from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
 from .cuts import FEWEST, Cut
 from .figure import COLORS, assign_styles
 from .files import replacing
+from .levels import make_tree
 from .result import SCORES, ClusteringResult
 from .topics import topic_rows
 
@@ -251,6 +252,8 @@ def render(result: ClusteringResult) -> str:
         has_classes=result.classes is not None,
         scores=result.stage_scores.items(),
         score_names=SCORES,
+        tree=make_tree(result.levels, result.labels, result.sizes),
+        level_sizes=[*(len(level.labels) for level in result.levels), result.num_clusters],
         has_scores_of_k=tried is not None,
         has_history=bool(history["clustering_loss"]["x"]),
         settings=result.settings,

@@ -14,6 +14,7 @@ from ..training.run_arguments import DataArguments
 from .console import one_line, score_lines
 from .files import Assignment, write_assignments, write_json
 from .gather import mark_outliers
+from .levels import coarser_probabilities, levels_of
 from .topics import topic_mix
 
 
@@ -30,13 +31,14 @@ def write_predictions(
     found: list[tuple[np.ndarray | None, np.ndarray]] = []  # gold classes and clusters
 
     def noted() -> Iterator[Assignment]:
-        for documents, clusters, probabilities in assigned:
-            found.append((documents.usable_classes, clusters))
-            yield documents, clusters, probabilities
+        for part in assigned:
+            found.append((part.documents.usable_classes, part.clusters))
+            yield part
 
     output_dir = Path(trainer.args.output_dir)
     path = output_dir / "results" / "predictions.csv"
-    count = write_assignments(path, noted(), trainer.model.config.id2label)
+    config = trainer.model.config
+    count = write_assignments(path, noted(), config.id2label, levels=levels_of(config))
     lines = [f"{count:,} new documents: {path}"]
     classes = [known for known, _ in found if known is not None]
     if len(classes) < len(found):
@@ -54,14 +56,16 @@ def assign_parts(
 ) -> Iterator[Assignment]:
     """Each part with clusters and probabilities of its usable documents."""
     num_proc, threshold = data_args.preprocessing_num_workers, data_args.outlier_threshold
+    levels = levels_of(trainer.model.config)
     for documents in parts:
         if not documents.usable.any():
-            yield documents, np.array([], dtype=int), np.array([])
+            yield Assignment(documents, np.array([], dtype=int), np.array([]))
             continue
         texts = tokenize(documents.usable_texts, trainer.processing_class, num_proc)
         found = trainer.predict(texts)
         assigned = mark_outliers(trainer, found.embeddings, found.clusters, threshold)
-        yield documents, assigned, found.probabilities
+        coarser = coarser_probabilities(found.predictions, found.clusters, levels)
+        yield Assignment(documents, assigned, found.probabilities, coarser)
 
 
 def write_topic_mix(trainer: ClusteringTrainer, text: str, num_lines: int = 10) -> list[str]:
@@ -71,7 +75,8 @@ def write_topic_mix(trainer: ClusteringTrainer, text: str, num_lines: int = 10) 
     q, id2label = trainer.predict([text]).predictions[0], trainer.model.config.id2label
     if not trainer.is_world_process_zero():
         return []
-    mix = topic_mix(text, q, [id2label[cluster] for cluster in range(len(q))])
+    levels = levels_of(trainer.model.config)
+    mix = topic_mix(text, q, [id2label[cluster] for cluster in range(len(q))], levels)
     path = Path(trainer.args.output_dir, "results", "topic_mix.json")
     write_json(path, mix)
     shown = [

@@ -17,6 +17,7 @@ from ..texts.documents import Documents
 from .cuts import Cut, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
+from .levels import Level, coarser_probabilities
 from .nearest import nearest_documents
 
 
@@ -63,6 +64,7 @@ class ClusteringResult:
         before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): The clusters that the
             documents had, -1 for none, under the numbers that a merge gave them. `None`: there was
             no merge.
+        levels (`Sequence[Level]`, *optional*): Coarser levels of the clusters, the coarsest first.
         is_preview (`bool`, *optional*, defaults to `False`): Whether it is what a training sets out
             from, not what came of it.
     """
@@ -81,6 +83,7 @@ class ClusteringResult:
     settings: Mapping[str, str] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     before_merge: np.ndarray | None = None
+    levels: Sequence[Level] = ()
     is_preview: bool = False
 
     @property
@@ -111,6 +114,13 @@ class ClusteringResult:
     def sizes(self) -> np.ndarray:
         """Documents in each cluster, `(num_clusters,)`."""
         return np.bincount(self.clusters, minlength=self.num_clusters)
+
+    @cached_property
+    def coarser_probabilities(self) -> np.ndarray:
+        """Probability of each document's cluster at each coarser level, `(num_usable,
+        num_levels)`.
+        """
+        return coarser_probabilities(self.q, self.clusters, self.levels)
 
     @cached_property
     def middles(self) -> np.ndarray:

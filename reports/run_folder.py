@@ -76,7 +76,7 @@ class RunFolder:
             str(path),
             time_column or roles.get("time_column"),
             group_columns or roles.get("group_columns"),
-            [name for name in kept if name not in TAKEN],
+            [name for name in kept if not TAKEN.fullmatch(name)],
         )
         return replace(
             documents,

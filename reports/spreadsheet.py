@@ -40,11 +40,13 @@ def write_spreadsheet(path: Path, result: ClusteringResult) -> None:
 
 
 def _cluster_rows(result: ClusteringResult) -> Iterator[list]:
-    yield HEAD
+    above = [f"label_{number + 1}" for number in range(len(result.levels))]
+    yield [*HEAD[:2], *above, *HEAD[2:]]
     for row in topic_rows(result):
         numbers = [row["size"], row["share"], row["probability"], row["stability"]]
         words = [", ".join(row["keywords"]), *row["examples"]]
-        yield [row["cluster"], row["label"], *numbers, *words]
+        labels = [row[name] for name in ("label", *above)]
+        yield [row["cluster"], *labels, *numbers, *words]
 
 
 def _cut_rows(result: ClusteringResult, cut: Cut) -> Iterator[list]:

@@ -4,10 +4,13 @@ takes them; the topic mix of one document.
 `topics.schema.json` describes the file.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..clusters.levels import coarsen
+from .levels import Level, level_rows
 from .result import ClusteringResult
 
 
@@ -27,11 +30,17 @@ def whole_numbers(ids: list) -> list:
 
 
 def topic_rows(result: ClusteringResult) -> list[dict[str, Any]]:
-    """What is known of each cluster, and its most typical texts, the largest cluster first."""
+    """What is known of each cluster, and its most typical texts, the largest cluster first; with
+    levels, also the label of its cluster at each coarser one.
+    """
     return [
         {
             "cluster": cluster,
             "label": result.labels[cluster],
+            **{
+                f"label_{number}": level.labels[level.inside[cluster]]
+                for number, level in enumerate(result.levels, start=1)
+            },
             "size": int(result.sizes[cluster]),
             "share": float(result.sizes[cluster] / len(result.clusters)),
             "keywords": result.keywords[cluster],
@@ -58,6 +67,7 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
             "probability": float(result.mean_probabilities[cluster]),
             "stability": result.stabilities[cluster],
         }
+        | ({"parent": int(result.levels[-1].inside[cluster])} if result.levels else {})
         for cluster, label in enumerate(result.labels)
     ]
     documents = [
@@ -79,23 +89,37 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
             strict=True,
         )
     ]
-    return {"status": "success", "payload": {"intertopic_map": clusters, "documents": documents}}
+    payload: dict[str, Any] = {"intertopic_map": clusters, "documents": documents}
+    if result.levels:
+        payload["levels"] = level_rows(result.levels, result.sizes)
+    return {"status": "success", "payload": payload}
 
 
-def topic_mix(text: str, q: np.ndarray, labels: list[str]) -> dict[str, Any]:
-    """All topics of one document, the most probable first.
+def topic_mix(
+    text: str, q: np.ndarray, labels: Sequence[str], levels: Sequence[Level] = ()
+) -> dict[str, Any]:
+    """All topics of one document, the most probable first; with levels, those of the coarser ones
+    too.
 
     Args:
         text (`str`): The document.
         q (`np.ndarray` of shape `(num_clusters,)`): Its soft assignment, which sums to 1.
-        labels (`list[str]` of length `num_clusters`): Names of the clusters.
+        labels (`Sequence[str]` of length `num_clusters`): Names of the clusters.
+        levels (`Sequence[Level]`, *optional*): Coarser levels of the clusters.
 
     Example:
         >>> topic_mix("a pear", np.array([0.25, 0.75]), ["space", "fruit"])["distribution"][0]
         {'label': 1, 'value': 0.75, 'name': 'fruit'}
     """
+    mix: dict[str, Any] = {"content": [text], "distribution": _distribution(q, labels)}
+    if levels:
+        sums = [(coarsen(q, level.inside), level.labels) for level in levels]
+        mix["levels"] = [_distribution(*each) for each in sums]
+    return mix
+
+
+def _distribution(q: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
     order = np.argsort(-q, kind="stable").tolist()
-    distribution = [
+    return [
         {"label": cluster, "value": float(q[cluster]), "name": labels[cluster]} for cluster in order
     ]
-    return {"content": [text], "distribution": distribution}

@@ -48,9 +48,10 @@ def write_preview(result: ClusteringResult, output_dir: Path) -> None:
     Args:
         result, output_dir: As in `write_results`.
     """
-    part = (result.documents, result.assigned, result.probabilities)
+    coarser = result.coarser_probabilities
+    part = (result.documents, result.assigned, result.probabilities, coarser)
     id2label = dict(enumerate(result.labels))
-    write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions)
+    write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions, result.levels)
     write_report(output_dir / "results" / "report.html", result)
 
 

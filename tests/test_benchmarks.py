@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import (
     ablation,
+    levels,
     masked_lm,
     names,
     outliers,
@@ -236,6 +237,22 @@ def test_the_number_of_clusters_is_looked_for_where_none_is_named(corpus, headle
     found = starts.run(headless_dir, f"{tmp_path / 'a.csv'}:auto", 1, "label", options)
     assert sorted([found["num_clusters"], *found["next_best"]]) == [3, 4, 5]
     assert starts.number_of(found).endswith(f" for {len(set(classes))}")
+
+
+def test_a_level_is_compared_with_its_number_of_clusters_alone(corpus, headless_dir, tmp_path):
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "label"], *zip(*corpus, strict=True)])
+    spec, options = f"{tmp_path / 'a.csv'}:3", ["--use_cpu", "--num_train_epochs", "0"]
+    found = levels.run(headless_dir, spec, "3,9", 1, "label", options)
+    assert found["alone"]["accuracy"] > 0.5 and found["level"]["accuracy"] > 0.5
+    row = levels.table({("a", "3,9", "3"): [found]}, levels.START).splitlines()[-1]
+    assert row.startswith(f"| a | 3, 9 | 3 | {found['alone']['accuracy']:.3f} / ")
+    gained = [found["level"][s] - found["alone"][s] for s in ("accuracy", "nmi")]
+    assert row.endswith(f"| {gained[0]:+.3f} / {gained[1]:+.3f} |")
+    for several in ("3,9", "2,3"):  # the level that is scored is a coarser one, or the finest
+        trained = levels.run_trained(headless_dir, spec, several, 1, "label", options)
+        assert trained.keys() == levels.TRAINED.keys()
+        assert min(scores["accuracy"] for scores in trained.values()) > 0.5
 
 
 def test_foreign_texts_are_told_from_those_of_the_home_corpus(corpus, headless_dir, tmp_path):

@@ -107,6 +107,16 @@ def test_what_is_said_is_taken_by_short_names_and_by_those_of_the_run(call, hand
     assert wanted.items() <= options(handed_on[0]).items()
 
 
+@pytest.mark.parametrize("levels", [["--levels", "2,4"], ["--levels=2,4"]])
+def test_levels_say_how_many_clusters_there_are(call, handed_on, levels):
+    assert call("messages.csv", *levels).exit_code == 0
+    assert handed_on[0][-len(levels) :] == levels and "--num_clusters" not in handed_on[0]
+    assert call("messages.csv", "--clusters", 4, *levels).exit_code == 0
+    assert options(handed_on[1])["--num_clusters"] == "4", (
+        "the run says that it is one or the other"
+    )
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

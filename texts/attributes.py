@@ -3,6 +3,7 @@ kept.
 """
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -18,7 +19,8 @@ from .times import is_day_first, read_times
 
 logger = logging.getLogger(__name__)
 
-TAKEN = ("id", "cluster", "label", "probability", "x", "y", "text")  # names of our own columns
+# Names of our own columns; those with a number are of coarser levels.
+TAKEN = re.compile(r"id|(cluster|label|probability)(_\d+)?|x|y|text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,7 @@ def make_attributes(
     names = dict.fromkeys([*([time_column] if time_column else ()), *groups, *(keep_columns or ())])
     for name in names:
         pick_column(columns, name, source)
-        if name in TAKEN:
+        if TAKEN.fullmatch(name):
             raise InputError(
                 f"{source}: column '{name}' cannot be kept, as results/clusters.csv has one of "
                 "that name. Rename it in the file, or leave it out."

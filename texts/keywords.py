@@ -78,6 +78,7 @@ def cluster_keywords(
     num_keywords: int = 10,
     max_length: int = 1000,
     max_seen: int = 200_000,
+    parents: np.ndarray | None = None,
 ) -> list[dict[str, float]]:
     """Keywords of each cluster with their weights, the most telling first: words and pairs of
     neighbours, no two of a kind.
@@ -95,6 +96,10 @@ def cluster_keywords(
         max_length (`int`, *optional*, defaults to 1000): Characters of a document that are read.
         max_seen (`int`, *optional*, defaults to 200,000): Documents that are read, at most; beyond
             them, a sample.
+        parents (`np.ndarray` of shape `(num_clusters,)`, *optional*): The coarser cluster that each
+            lies in. p(t) is then the geometric mean of the shares of all documents and of those of
+            the coarser cluster: what tells a cluster from its siblings weighs most. `None`: there
+            are none.
 
     Returns:
         A dictionary for each cluster; empty for an empty cluster.
@@ -108,6 +113,12 @@ def cluster_keywords(
     except ValueError:  # scikit-learn's word for: no term is left
         return [{} for _ in range(num_clusters)]
     terms, overall = vectorizer.get_feature_names_out(), np.asarray(held.mean(axis=0)).ravel()
+    around = {}
+    if parents is not None:
+        inside = parents[clusters]
+        for parent in np.unique(inside):
+            share = np.asarray(held[inside == parent].mean(axis=0)).ravel()
+            around[parent] = np.sqrt(overall * np.where(share > 0, share, overall))
     favour = np.array([1.5 if " " in term else 0.5 if GRAMMAR.match(term) else 1 for term in terms])
     # Of pieces that weigh the same, the longest is the word.
     lengths = np.array([len(term) if RUN.match(term) else 0 for term in terms])
@@ -116,7 +127,8 @@ def cluster_keywords(
         members = held[clusters == cluster]
         counts = np.asarray(members.sum(axis=0)).ravel()
         share = counts**2 / (counts + 1) / max(members.shape[0], 1)
-        weight = favour * np.where(share > 0, share * np.log(np.maximum(share, 1e-9) / overall), 0)
+        usual = overall if parents is None else around.get(parents[cluster], overall)
+        weight = favour * np.where(share > 0, share * np.log(np.maximum(share, 1e-9) / usual), 0)
         order = np.lexsort([-lengths, -weight])
         order = order[weight[order] > 0]
         weights = dict(zip(terms[order].tolist(), weight[order].tolist(), strict=True))

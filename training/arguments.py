@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -94,6 +95,13 @@ class ClusteringTrainingArguments(TrainingArguments):
             "from embeddings and words; `auto`, the better of the two; or `kmeans` on the "
             "embeddings. Unset: a model that has clusters keeps them, another one starts by "
             "`auto`; named: it starts anew in any case."
+        },
+    )
+    levels: str | None = field(
+        default=None,
+        metadata={
+            "help": "Numbers of clusters at several levels, as in `8,40,200`, in the place of "
+            "--num_clusters: the clusters of each lie inside those of the one before."
         },
     )
     min_clusters: int = field(
@@ -217,6 +225,13 @@ class ClusteringTrainingArguments(TrainingArguments):
             "'epoch' or a number of steps above 0",
         )
         expect(self.max_tokens_per_pass > 0, "max_tokens_per_pass", "0 or more")
+        if self.levels is not None:
+            expect(
+                _ascends(self.level_sizes),
+                "levels",
+                "two ascending numbers of clusters or more, from 2 on, as in '8,40,200'",
+            )
+            expect(self.max_clusters is None, "max_clusters", "none beside levels")
         expect(self.min_clusters >= 2, "min_clusters", "2 or more")
         expect(
             self.max_clusters is None or self.max_clusters >= self.min_clusters,
@@ -232,6 +247,15 @@ class ClusteringTrainingArguments(TrainingArguments):
             "clustering_weight",
             "more than 0 where mlm_weight is 0",
         )
+
+    @property
+    def level_sizes(self) -> list[int]:
+        """Number of clusters at each of the `levels`, the finest last; empty where there are none,
+        or a part of them is no number.
+        """
+        parts = str(self.levels or "").split(",")
+        is_whole = all(part.strip().isdecimal() for part in parts)
+        return [int(part) for part in parts] if is_whole else []
 
     @property
     def is_main_process(self) -> bool:
@@ -251,6 +275,11 @@ class ClusteringTrainingArguments(TrainingArguments):
     def reports_alone(self) -> bool:
         """Whether the run is about the documents of an earlier one."""
         return self.do_report and not (self.do_train or self.do_eval)
+
+
+def _ascends(sizes: list[int]) -> bool:
+    """Whether these are numbers of clusters at several levels."""
+    return len(sizes) > 1 and sizes[0] >= 2 and all(a < b for a, b in pairwise(sizes))
 
 
 def multiplies_bfloat16(use_cpu: bool = False) -> bool:

@@ -24,6 +24,7 @@ from ..texts.names import are_named
 from .arguments import ClusteringTrainingArguments
 from .guard import Guard
 from .inference import Inference
+from .levels import check_levels, sizes_of, start_levels
 from .new_head import initial_loss
 from .refresh import set_targets
 from .stages import stage
@@ -61,6 +62,9 @@ def initialize(
     """
     embeddings = views.embeddings
     keeps_clusters = args.init is None and model.has_clusters
+    if model.has_clusters:
+        check_levels(model.config, args, keeps_clusters)
+    levels = [] if keeps_clusters else _wanted_levels(model, args)
     sample = draw_sample(len(embeddings), args.seed)
     score = ClusterScore(sample, views.take(sample).fused)
     least = max(args.min_clusters, known.least_clusters if known else 0)
@@ -69,6 +73,9 @@ def initialize(
     baseline, start, found, repeats = _cluster(
         num_clusters, args, views, score, known, keeps_clusters
     )
+    if levels:
+        seen = draw_sample(len(embeddings), args.seed, MAX_STARTING)
+        start = start_levels(model, levels, start, views, args, known, seen)
     if not keeps_clusters:
         means = cluster_means(embeddings, start.numpy(), num_clusters)
         model.cluster_head.centroids.data.copy_(torch.from_numpy(means))
@@ -106,6 +113,18 @@ def initialize(
             q = _ask_teacher(views, start.numpy(), num_clusters)
     set_targets(state, q, args)
     return state
+
+
+def _wanted_levels(model: BertForClustering, args: ClusteringTrainingArguments) -> list[int]:
+    """Number of clusters at each level that the start is to have: those asked for, or as many as
+    the model has; empty for no levels. The model gets as many clusters as the finest.
+    """
+    levels = args.level_sizes
+    if not levels and args.max_clusters is None:
+        levels = sizes_of(model.config)
+    if levels:
+        model.resize_clusters(levels[-1])
+    return levels
 
 
 def _cluster(

@@ -17,6 +17,7 @@ from ..modeling_bert_cluster import BertForClustering, check_masked_lm
 from ..texts.prefix import add_text_prefix
 from ..texts.tokens import check_mask_token, limit_length
 from .arguments import ClusteringTrainingArguments
+from .levels import check_levels
 from .merging import parse_groups
 from .run_arguments import DataArguments, ModelArguments
 
@@ -138,6 +139,7 @@ def _check_clusters(
         )
     was_found = asked_for == "auto" and training_args.resume_from_checkpoint
     keeps_clusters = training_args.init is None and not was_found
+    check_levels(config, training_args, keeps_clusters)
     if keeps_clusters and asked_for not in (None, config.num_clusters):
         raise InputError(
             f"'{name}' holds {config.num_clusters} clusters, --num_clusters {asked_for} was asked "

@@ -233,12 +233,20 @@ class DataArguments:
 
 
 def allow_auto(model_args: ModelArguments, training_args: ClusteringTrainingArguments) -> None:
-    """Have a number of clusters looked for where it is `auto`: up to 200, unless the training says.
+    """Have a number of clusters looked for where it is `auto`: up to 200, unless the training says;
+    where there are to be levels, it is that of the finest.
 
     Raises:
-        InputError: A most is named beside a number.
+        InputError: A most is named beside a number, or levels beside either.
     """
-    if model_args.num_clusters == "auto":
+    if training_args.levels is not None:
+        if model_args.num_clusters is not None:
+            raise InputError(
+                f"--levels {training_args.levels} says how many clusters there are, "
+                f"--num_clusters {model_args.num_clusters} too. Pass one or the other."
+            )
+        model_args.num_clusters = training_args.level_sizes[-1]  # type: ignore[assignment]
+    elif model_args.num_clusters == "auto":
         most = max(MAX_CLUSTERS, training_args.min_clusters)
         training_args.max_clusters = training_args.max_clusters or most
     elif training_args.max_clusters is not None:

@@ -58,7 +58,7 @@ def check_topics(
         raise InputError(
             f"Known topics: '{silent[0]}' has neither a usable example nor phrases. Give it one."
         )
-    most = args.max_clusters or model.config.num_clusters
+    most = args.max_clusters or [model.config.num_clusters, *args.level_sizes][-1]
     if len(known.names) > most:
         raise InputError(
             f"Known topics: {len(known.names)} do not fit into {most} clusters. Ask for more."

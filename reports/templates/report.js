@@ -7,7 +7,7 @@ const byNumber = new Map(clusters.map((cluster) => [cluster.cluster, cluster]));
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down"];
 const PAGE = 50; // texts listed at a time
 const LIFT = 16; // of a label above its cluster, in pixels
-const state = { cluster: null, words: [], from: null, to: null, groups: groups.map(() => null), shown: PAGE, matches: [] };
+const state = { cluster: null, branch: null, words: [], from: null, to: null, groups: groups.map(() => null), shown: PAGE, matches: [] };
 const element = (id) => document.getElementById(id);
 const map = element("map");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
@@ -85,6 +85,7 @@ function labelMap() {
   const taken = [];
   const annotations = [];
   for (const cluster of clusters) {
+    if (state.branch && !state.branch.finest.has(cluster.cluster)) continue;
     if (!cluster.size || (state.cluster !== null && state.cluster !== cluster.cluster)) continue;
     const text = short(cluster.label, isNarrow.matches ? 22 : 36);
     const [x, y] = [xaxis.l2p(cluster.x), yaxis.l2p(cluster.y) - LIFT];
@@ -114,16 +115,18 @@ function isInside(i) {
 function update() {
   const inside = [...own.keys()].filter(isInside);
   const isCut = inside.length < own.length;
-  state.matches = inside.filter((i) => state.cluster === null || own[i] === state.cluster);
+  state.matches = inside.filter((i) => (state.cluster === null || own[i] === state.cluster) && (!state.branch || state.branch.finest.has(own[i])));
   state.matches.sort((one, other) => documents.probabilities[other][0] - documents.probabilities[one][0]);
   state.shown = PAGE;
-  const all = state.cluster === null && !isCut;
+  const all = state.cluster === null && !state.branch && !isCut;
   element("count").textContent = all ? "" : `${state.matches.length.toLocaleString("en")} of ${own.length.toLocaleString("en")} texts`;
   element("choose").value = state.cluster === null ? "" : state.cluster;
   for (const button of document.querySelectorAll("#legend button"))
     button.setAttribute("aria-pressed", String(Number(button.dataset.cluster) === state.cluster));
   for (const row of document.querySelectorAll("#clusters tbody tr"))
     row.setAttribute("aria-selected", String(Number(row.dataset.cluster) === state.cluster));
+  for (const button of document.querySelectorAll("#levels button"))
+    button.setAttribute("aria-pressed", String(state.branch !== null && button.dataset.finest === state.branch.key));
   showCounts(isCut ? inside : null);
   drawTrend();
   Plotly.restyle(map, { selectedpoints: [all ? null : state.matches] }, [0]);
@@ -144,7 +147,17 @@ function showCounts(inside) {
 }
 function choose(number) {
   state.cluster = number === state.cluster ? null : number;
+  state.branch = null;
   update();
+}
+
+/* A cluster of any level: all of the finest clusters in it */
+function chooseBranch({ finest: key, label }) {
+  const isNew = state.branch?.key !== key;
+  state.cluster = null;
+  state.branch = isNew ? { key, label, finest: new Set(key.split(" ").map(Number)) } : null;
+  update();
+  if (isNew) element("map-title").scrollIntoView();
 }
 
 /* Texts of the choice, and one of them in full */
@@ -161,7 +174,8 @@ function listTexts() {
   element("texts").replaceChildren(...items);
   element("texts").classList.toggle("chosen", state.matches.length < own.length);
   element("more").hidden = state.shown >= state.matches.length;
-  const what = state.cluster === null ? "of all clusters" : `of “${byNumber.get(state.cluster).label}”`;
+  const label = state.branch?.label ?? byNumber.get(state.cluster)?.label;
+  const what = label === undefined ? "of all clusters" : `of “${label}”`;
   const parts = groups.filter((_, g) => state.groups[g] !== null).map((group) => `${group.column}: ${group.names[state.groups[groups.indexOf(group)]]}`);
   if (state.from !== null || state.to !== null) parts.push(`${trend.names[state.from ?? 0]} to ${trend.names[state.to ?? trend.names.length - 1]}`);
   const words = (state.words.length ? ` with “${state.words.join(" ")}”` : "") + (parts.length ? ` (${parts.join(", ")})` : "");
@@ -272,7 +286,8 @@ function drawTrend() {
   if (!trend) return;
   const ofShare = element("trend-kind").value === "share";
   const totals = trend.names.map((_, t) => trend.counts.reduce((sum, row) => sum + row[t], 0));
-  const shown = state.cluster === null ? clusters.slice(0, 8) : [byNumber.get(state.cluster)];
+  const listed = state.branch ? clusters.filter((cluster) => state.branch.finest.has(cluster.cluster)) : clusters;
+  const shown = state.cluster === null ? listed.slice(0, 8) : [byNumber.get(state.cluster)];
   const traces = shown.map((cluster) => ({
     type: "scatter", mode: "lines+markers", name: plain(short(cluster.label, 40)), x: trend.names,
     y: trend.counts[cluster.cluster].map((n, t) => (!ofShare ? n : totals[t] < trend.fewest ? null : n / totals[t])),
@@ -334,6 +349,7 @@ element("search").addEventListener("input", (event) => {
 });
 element("choose").addEventListener("change", (event) => {
   state.cluster = event.target.value === "" ? null : Number(event.target.value);
+  state.branch = null;
   update();
 });
 const chosen = (select) => (select.value === "" ? null : Number(select.value));
@@ -352,7 +368,7 @@ for (const select of document.querySelectorAll("select.group")) {
 if (trend) element("trend-kind").addEventListener("change", drawTrend);
 document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
 document.querySelector(".controls").addEventListener("reset", () => {
-  Object.assign(state, { cluster: null, words: [], from: null, to: null, groups: groups.map(() => null) });
+  Object.assign(state, { cluster: null, branch: null, words: [], from: null, to: null, groups: groups.map(() => null) });
   element("mix").hidden = true;
   setTimeout(update);
 });
@@ -366,6 +382,10 @@ element("clusters").addEventListener("click", (event) => {
   if (button.dataset.first) return sortTable(button.closest("th"));
   choose(Number(button.dataset.cluster));
   element("map-title").scrollIntoView();
+});
+element("levels")?.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button) chooseBranch(button.dataset);
 });
 element("texts").addEventListener("click", (event) => {
   const button = event.target.closest("button");

@@ -15,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from bert_clustering.reports.levels import Level
 from bert_clustering.reports.page import write_report
 from bert_clustering.texts.attributes import Attributes
 from helpers import HOSTILE, TOPICS, make_result
@@ -355,3 +356,46 @@ def test_fifteen_hundred_clusters_open_quickly(browser, tmp_path):
     assert browser.run("performance.now()") < 30_000, "names as ticks would take minutes"
     assert browser.run("document.getElementById('hierarchy').data.length") == 2
     assert len(browser.find("#clusters tbody tr")) == 1500
+
+
+@pytest.fixture
+def with_levels(browser, tmp_path) -> Browser:
+    """A page of six texts in four clusters inside two, of a telephone's size."""
+    labels = ["pear", "moon", "fig", "</script><script>window.hacked = 8</script>"]
+    levels = [Level(np.array([0, 1, 0, 1]), ["fruit", "<img src=x onerror=hacked=7>"])]
+    texts = ["a pear", "a moon", "a fig", "a plum", "a loan", "<b>a bank"]
+    write_report(
+        tmp_path / "levels.html", make_result(texts, [0, 1, 2, 2, 3, 3], labels, levels=levels)
+    )
+    browser.resize(390, 844, mobile=True)
+    browser.open(tmp_path / "levels.html")
+    return browser
+
+
+def test_a_cluster_of_any_level_is_chosen_by_keyboard(with_levels):
+    page = with_levels
+    inner, leaves = page.find("#levels details > button"), page.find("#levels .leaf")
+    assert page.run("window.hacked") is None
+    assert page.run("document.documentElement.scrollWidth <= 390")
+    assert {button.get_attribute("aria-label") for button in inner} == {
+        "Show the texts of fruit",
+        "Show the texts of <img src=x onerror=hacked=7>",
+    }
+    summary = page.find("#levels summary")[0]
+    summary.send_keys(Keys.ENTER)
+    assert not leaves[0].is_displayed()
+    summary.send_keys(Keys.ENTER)
+    assert leaves[0].is_displayed()
+    fruit = next(b for b in inner if b.get_attribute("data-label") == "fruit")
+    fruit.send_keys(Keys.ENTER)
+    assert selected(page) == 3 and fruit.get_attribute("aria-pressed") == "true"
+    assert "of “fruit”" in page.find("#texts-note")[0].text and len(page.find("#texts li")) == 3
+    leaf = next(b for b in leaves if b.text == "fig")
+    leaf.send_keys(Keys.ENTER)
+    assert selected(page) == 2 and fruit.get_attribute("aria-pressed") == "false"
+    leaf.send_keys(Keys.ENTER)
+    assert selected(page) is None
+    fruit.send_keys(Keys.ENTER)
+    page.find("#reset")[0].click()
+    page.wait("map.data[0].selectedpoints == null")
+    assert fruit.get_attribute("aria-pressed") == "false"

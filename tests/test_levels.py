@@ -110,6 +110,17 @@ def test_a_report_takes_over_names_that_people_gave_to_levels(trained, tmp_path)
     assert {row["label_1"] for row in after} == {"Alpha", "Beta"}
 
 
+def test_columns_that_are_kept_stand_beside_the_levels(headless_dir, train_file, tmp_path):
+    output = tmp_path / "run"
+    more = ("--levels", "2,4", "--num_train_epochs", 0, "--group_column", "topic")
+    train(headless_dir, train_file, output, *more)
+    before = read_rows(output / "results" / "clusters.csv")
+    run("--do_report", "--model_name_or_path", output)
+    assert read_rows(output / "results" / "clusters.csv") == before
+    assert list(before[0])[4:7] == ["cluster_1", "label_1", "probability_1"]
+    assert list(before[0])[-2:] == ["text", "topic"]
+
+
 def test_training_on_keeps_the_levels_or_finds_new_ones(trained, train_file, tmp_path):
     before = read_json(trained / "config.json")
     kept = read_json(train(trained, train_file, tmp_path / "kept") / "config.json")

@@ -7,11 +7,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 
 from bert_clustering.configuration_bert_cluster import BertClusterConfig
 from bert_clustering.reports.files import Assignment, write_assignments
 from bert_clustering.reports.levels import Level, coarser_probabilities, levels_of, make_tree
 from bert_clustering.reports.page import render
+from bert_clustering.reports.spreadsheet import write_spreadsheet
 from bert_clustering.reports.topics import make_topics, topic_mix, topic_rows
 from helpers import make_result
 
@@ -105,6 +107,14 @@ def test_the_page_has_a_tree_with_labels_escaped(result):
     assert tree.count("<details") == 5 and tree.count('class="leaf"') == 4
     assert "&lt;i&gt;rest" in tree and "<i>rest" not in tree and "<b>loan" not in tree
     assert 'data-finest="0 2"' in tree and "60.0%" in tree
+
+
+def test_a_spreadsheet_names_the_levels(result, tmp_path):
+    write_spreadsheet(tmp_path / "topics.xlsx", result)
+    sheet = load_workbook(tmp_path / "topics.xlsx")["Clusters"]
+    head, first, *_ = sheet.values
+    assert head[:5] == ("cluster", "label", "label_1", "label_2", "texts")
+    assert first[:5] == (2, "fig", "things", "fruit", 2)
 
 
 def test_without_levels_there_is_no_trace_of_them():

@@ -14,7 +14,7 @@ import numpy as np
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import InputError
-from ..texts.attributes import TAKEN, make_attributes
+from ..texts.attributes import is_taken, make_attributes
 from ..texts.documents import Documents, make_documents
 from .files import plain_text, replacing, safe_cell, write_json
 
@@ -76,7 +76,7 @@ class RunFolder:
             str(path),
             time_column or roles.get("time_column"),
             group_columns or roles.get("group_columns"),
-            [name for name in kept if not TAKEN.fullmatch(name)],
+            [name for name in kept if not is_taken(name)],
         )
         return replace(
             documents,

@@ -19,8 +19,17 @@ from .times import is_day_first, read_times
 
 logger = logging.getLogger(__name__)
 
-# Names of our own columns; those with a number are of coarser levels.
-TAKEN = re.compile(r"id|(cluster|label|probability)(_\d+)?|x|y|text")
+TAKEN = ("id", "cluster", "label", "probability", "x", "y", "text")  # names of our own columns
+
+
+def is_taken(name: str) -> bool:
+    """Whether a column of our own may be called so, one of a coarser level among them.
+
+    Example:
+        >>> is_taken("label"), is_taken("label_1"), is_taken("label_of_mine")
+        (True, True, False)
+    """
+    return name in TAKEN or re.fullmatch(r"(cluster|label|probability)_\d+", name) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +86,7 @@ def make_attributes(
     names = dict.fromkeys([*([time_column] if time_column else ()), *groups, *(keep_columns or ())])
     for name in names:
         pick_column(columns, name, source)
-        if TAKEN.fullmatch(name):
+        if is_taken(name):
             raise InputError(
                 f"{source}: column '{name}' cannot be kept, as results/clusters.csv has one of "
                 "that name. Rename it in the file, or leave it out."

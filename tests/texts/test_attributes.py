@@ -45,7 +45,7 @@ def test_an_order_of_day_and_month_that_is_guessed_is_told(caplog):
     assert "'day'" not in caplog.text
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", [*TAKEN, "cluster_1", "label_12"])
 def test_names_of_our_own_columns_are_refused(name):
     with pytest.raises(InputError, match=f"a.csv: column '{name}' cannot be kept.*Rename it"):
         make_attributes({name: ["x"]}, "a.csv", keep_columns=[name])

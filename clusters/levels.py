@@ -26,7 +26,7 @@ def find_parents(
         num_above (`int`): Number of those above, `num_clusters` at most.
 
     Example:
-        >>> clusters, above = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 0, 1, 0, 0, 0])
+        >>> clusters, above = np.array([0, 0, 0, 1, 1, 2, 2]), np.array([0, 0, 1, 0, 0, 0, 0])
         >>> find_parents(clusters, above, num_clusters=3, num_above=2)
         array([1, 0, 0])
     """

@@ -41,7 +41,7 @@ def name_levels(
     keep: Sequence[bool] | None = None,
     keeps_coarser: bool = True,
 ) -> None:
-    """Label the clusters of all levels, from the top down; none says again what those above it say.
+    """Label the clusters of all levels, from the top down (`choose_words`).
 
     Args:
         config (`BertClusterConfig`): Its `level_labels`, `id2label` and `label2id` are changed.

@@ -126,7 +126,7 @@ function update() {
   for (const row of document.querySelectorAll("#clusters tbody tr"))
     row.setAttribute("aria-selected", String(Number(row.dataset.cluster) === state.cluster));
   for (const button of document.querySelectorAll("#levels button"))
-    button.setAttribute("aria-pressed", String(state.branch !== null && button.dataset.finest === state.branch.key));
+    button.setAttribute("aria-pressed", String(button === state.branch?.button));
   showCounts(isCut ? inside : null);
   drawTrend();
   Plotly.restyle(map, { selectedpoints: [all ? null : state.matches] }, [0]);
@@ -152,10 +152,11 @@ function choose(number) {
 }
 
 /* A cluster of any level: all of the finest clusters in it */
-function chooseBranch({ finest: key, label }) {
-  const isNew = state.branch?.key !== key;
+function chooseBranch(button) {
+  const isNew = state.branch?.button !== button;
+  const { finest, label } = button.dataset;
   state.cluster = null;
-  state.branch = isNew ? { key, label, finest: new Set(key.split(" ").map(Number)) } : null;
+  state.branch = isNew ? { button, label, finest: new Set(finest.split(" ").map(Number)) } : null;
   update();
   if (isNew) element("map-title").scrollIntoView();
 }
@@ -385,7 +386,7 @@ element("clusters").addEventListener("click", (event) => {
 });
 element("levels")?.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (button) chooseBranch(button.dataset);
+  if (button) chooseBranch(button);
 });
 element("texts").addEventListener("click", (event) => {
   const button = event.target.closest("button");

@@ -35,10 +35,16 @@ from transformers.utils import logging as transformers_logging
 
 from bert_clustering.publishing import publish
 from bert_clustering.reports import (
+    LanguageModel,
+    NameCache,
     RunFolder,
     describe,
     describe_for_card,
+    find_model,
     gather_result,
+    name_by_model,
+    named_by_people,
+    rename_saved,
     write_predictions,
     write_preview,
     write_results,
@@ -119,7 +125,9 @@ def set_up(training_args: ClusteringTrainingArguments) -> None:
     transformers_logging.set_verbosity(training_args.get_process_log_level())
 
 
-def check_run(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
+def check_run(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> None:
     """Raise `InputError` where the arguments do not make a run."""
     args = training_args
     if not (args.do_train or args.do_eval or args.do_predict or args.do_report):
@@ -136,7 +144,49 @@ def check_run(data_args: DataArguments, training_args: ClusteringTrainingArgumen
         raise InputError(
             "--do_predict needs new texts. Pass --predict_file, or one text by --predict_text."
         )
+    check_naming(model_args, data_args, args)
     check_writable(args.output_dir)
+
+
+def check_naming(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> None:
+    """Raise `InputError` where names are asked for, and no saved model is to get them."""
+    args, folder = training_args, Path(model_args.model_name_or_path)
+    if data_args.name_with is None:
+        if data_args.about is not None or data_args.send_texts:
+            raise InputError("--about and --send_texts are for --name_with. Pass it too.")
+        return
+    if data_args.name_timeout <= 0:
+        raise InputError(
+            f"--name_timeout: expected seconds above 0, got {data_args.name_timeout:g}."
+        )
+    if not (args.do_train or args.reports_alone):
+        raise InputError(
+            "--name_with names the clusters of a model that is saved. Pass --do_train, or "
+            "--do_report for a finished run."
+        )
+    if not (args.do_train or args.merge) and Path(args.output_dir).resolve() != folder.resolve():
+        raise InputError(
+            "--name_with and --do_report put names into the model's own folder. Leave --output_dir "
+            "out, or copy the folder first."
+        )
+
+
+def find_namer(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> LanguageModel | None:
+    """The language model that is to name the clusters, on the main process, if one is."""
+    if data_args.name_with is None or not training_args.is_main_process:
+        return None
+    NameCache(training_args.output_dir)  # raises where it is broken
+    return find_model(
+        data_args.name_with,
+        data_args.send_texts,
+        data_args.name_timeout,
+        {"token": model_args.token, "cache_dir": model_args.cache_dir},
+        training_args.device,
+    )
 
 
 @stage("texts")
@@ -245,12 +295,19 @@ def report(
     metrics: dict[str, float],
     origin: RunFolder,
     before_merge: np.ndarray | None,
+    namer: LanguageModel | None,
 ) -> list[str]:
     """Cluster the documents with the model as it stands and write all there is to tell; lines for a
     person to read, on the main process.
     """
-    output_dir = Path(trainer.args.output_dir)
+    output_dir, config = Path(trainer.args.output_dir), trainer.model.config
+    by_people = named_by_people(config, trainer.named_before, origin) if namer else []
     result = gather_result(trainer, documents, data_args, metrics, origin, before_merge)
+    if result is not None and namer is not None:
+        cache = NameCache(output_dir)
+        result = name_by_model(result, config, by_people, namer, cache, data_args.about)
+        if not trainer.args.merge:
+            rename_saved(output_dir, config.id2label)
     if trainer.args.merge:  # whose clusters have their names now
         trainer.save_model()
     if result is None:
@@ -279,7 +336,8 @@ def run(
 ) -> None:
     """One run, from its arguments to what it leaves."""
     # Inputs: whatever is wrong with them shows here, before anything takes long
-    check_run(data_args, training_args)
+    check_run(model_args, data_args, training_args)
+    namer = find_namer(model_args, data_args, training_args)
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
     origin = RunFolder(model_args.model_name_or_path)
@@ -312,7 +370,7 @@ def run(
 
     # Clusters of the texts, and of new ones
     if documents:
-        lines += report(trainer, documents, data_args, metrics, origin, before_merge)
+        lines += report(trainer, documents, data_args, metrics, origin, before_merge, namer)
     if training_args.do_predict and data_args.predict_text:
         lines += write_topic_mix(trainer, data_args.predict_text)
     if training_args.do_predict and data_args.predict_file:

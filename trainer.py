@@ -31,7 +31,7 @@ from .errors import InputError
 from .publishing.push import HubMixin
 from .texts.known import KnownTopics
 from .texts.language import NUM_READ, warn_of_unknown_language
-from .texts.names import name_levels
+from .texts.names import are_named, name_levels
 from .texts.prefix import prefix_ids, text_prefix
 from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepare_parts, read_texts
 from .texts.vectors import check_vectors
@@ -282,6 +282,13 @@ class ClusteringTrainer(HubMixin, Trainer):
                 "The clusters have not started yet. Call train() or initialize_clusters() first."
             )
         return self.clustering
+
+    @property
+    def named_before(self) -> list[bool]:
+        """Which clusters have a name that is not this training's, or, without one, any name."""
+        if self.clustering is None:
+            return are_named(self.model.config)
+        return self.clustering.named_by_user.tolist()
 
     @stage("names")
     def _name_clusters(self) -> None:

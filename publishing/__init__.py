@@ -2,8 +2,16 @@
 this machine.
 """
 
-from .card import NUM_CLUSTERS, describe_num_clusters, hub_id
+from .card import NUM_CLUSTERS, describe_num_clusters, hub_id, rename_in_card
 from .push import HubMixin, hub_files, publish
 
 
-__all__ = ["NUM_CLUSTERS", "HubMixin", "describe_num_clusters", "hub_files", "hub_id", "publish"]
+__all__ = [
+    "NUM_CLUSTERS",
+    "HubMixin",
+    "describe_num_clusters",
+    "hub_files",
+    "hub_id",
+    "publish",
+    "rename_in_card",
+]

@@ -87,6 +87,30 @@ def cluster_rows(
     ]
 
 
+def rename_in_card(card: str, before: dict[int, str], after: dict[int, str]) -> str:
+    """A card whose clusters have other labels, and all else that stands in it as it was.
+
+    Args:
+        card (`str`): As `write_card` has written it, or as people have changed it since.
+        before, after (`dict[int, str]`): Labels of the clusters.
+
+    Example:
+        >>> rename_in_card("| 1 | oil, gas | 5 |", {1: "oil, gas"}, {1: "Energy"})
+        '| 1 | Energy | 5 |'
+    """
+    rows = {str(cluster): escape_markdown(label) for cluster, label in after.items()}
+    titles = {escape_markdown(label): rows[str(cluster)] for cluster, label in before.items()}
+
+    def in_table(row: re.Match) -> str:
+        return f"{row[1]}{rows.get(row[2], row[3])} | "
+
+    def above_examples(title: re.Match) -> str:
+        return f"**{titles.get(title[1], title[1])}**"
+
+    card = re.sub(r"^(\| (\d+) \| )(.*?) \| ", in_table, card, flags=re.MULTILINE)
+    return re.sub(r"^\*\*(.+)\*\*$", above_examples, card, flags=re.MULTILINE)
+
+
 def score_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the table of scores: those against gold classes first, if there are any."""
     against_gold = "against gold classes, which training did not see"

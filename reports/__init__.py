@@ -5,21 +5,30 @@ read back.
 from .console import describe
 from .gather import gather_result
 from .interactive import draw_interactive_map
+from .language_models import LanguageModel, find_model
+from .naming import name_by_model
 from .page import write_report
 from .predictions import write_predictions, write_topic_mix
 from .result import ClusteringResult
 from .run_folder import RunFolder
+from .saved_names import NameCache, named_by_people, rename_saved
 from .topics import topic_rows
 from .write import describe_for_card, write_preview, write_results
 
 
 __all__ = [
     "ClusteringResult",
+    "LanguageModel",
+    "NameCache",
     "RunFolder",
     "describe",
     "describe_for_card",
     "draw_interactive_map",
+    "find_model",
     "gather_result",
+    "name_by_model",
+    "named_by_people",
+    "rename_saved",
     "topic_rows",
     "write_predictions",
     "write_preview",

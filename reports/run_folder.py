@@ -16,11 +16,13 @@ from transformers.trainer import TRAINER_STATE_NAME
 from ..errors import InputError
 from ..texts.attributes import is_taken, make_attributes
 from ..texts.documents import Documents, make_documents
+from ..texts.names import make_labels
 from .files import plain_text, replacing, safe_cell, write_json
 
 
 CLUSTERS = Path("results", "clusters.csv")
 CLASSES = Path("results", "classes.csv")
+TOPICS = Path("results", "topics.json")
 SETTINGS = Path("results", "settings.json")
 ATTRIBUTES = Path("results", "columns.json")
 METRICS = Path("all_results.json")
@@ -116,6 +118,12 @@ class RunFolder:
         columns = read_table(self.folder / CLUSTERS)
         kept = [row for row, cluster in enumerate(columns["cluster"]) if cluster != ""]
         return {name: [values[row] for row in kept] for name, values in columns.items()}
+
+    def keyword_labels(self) -> set[str]:
+        """What the run called its clusters by their keywords, whatever they are called now."""
+        payload = self._read_json(TOPICS).get("payload", {})
+        keywords = [cluster["keywords"] for cluster in payload.get("intertopic_map", [])]
+        return set(make_labels(keywords).values())
 
     def settings(self) -> dict[str, str]:
         return self._read_json(SETTINGS)

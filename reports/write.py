@@ -11,7 +11,7 @@ from .figure import draw_map
 from .files import replacing, write_assignments, write_embeddings, write_json
 from .page import write_report
 from .result import ClusteringResult
-from .run_folder import CLUSTERS, METRICS, RunFolder
+from .run_folder import CLUSTERS, METRICS, TOPICS, RunFolder
 from .spreadsheet import write_spreadsheet
 from .topics import make_topics
 
@@ -31,7 +31,7 @@ def write_results(
     results = output_dir / "results"
     write_preview(result, output_dir)
     RunFolder(output_dir).write(result.documents, result.settings)
-    with replacing(results / "topics.json") as file:
+    with replacing(output_dir / TOPICS) as file:
         json.dump(make_topics(result), file, ensure_ascii=False, allow_nan=False)
     write_spreadsheet(results / "topics.xlsx", result)
     draw_map(results / "map.png", result)

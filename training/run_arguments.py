@@ -215,6 +215,27 @@ class DataArguments:
             "deviations; try 2, and 3 for new texts."
         },
     )
+    name_with: str | None = field(
+        default=None,
+        metadata={
+            "help": "A language model that names the clusters, instead of keywords: the URL of a "
+            "server that speaks OpenAI's protocol, as http://localhost:8000, or URL#MODEL; or the "
+            "Hub id or folder of a text-generation model. It sees a few texts of each cluster. "
+            "With --do_train, or with --do_report for a finished run."
+        },
+    )
+    about: str | None = field(
+        default=None,
+        metadata={"help": "What the texts are, for --name_with, as 'messages to an airline'."},
+    )
+    send_texts: bool = field(
+        default=False,
+        metadata={"help": "Let --name_with send texts to a server on another machine."},
+    )
+    name_timeout: float = field(
+        default=120.0,
+        metadata={"help": "Seconds that the server of --name_with has for an answer."},
+    )
     card_examples: bool = field(
         default=False,
         metadata={"help": "Quote the three most typical texts of each cluster in the model card."},

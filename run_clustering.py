@@ -179,12 +179,13 @@ def find_namer(
     """The language model that is to name the clusters, on the main process, if one is."""
     if data_args.name_with is None or not training_args.is_main_process:
         return None
-    NameCache(training_args.output_dir)  # raises where it is broken
+    NameCache(training_args.output_dir, model_args.model_name_or_path)  # raises what it may
     return find_model(
         data_args.name_with,
         data_args.send_texts,
         data_args.name_timeout,
-        {"token": model_args.token, "cache_dir": model_args.cache_dir},
+        model_args.token,
+        model_args.cache_dir,
         training_args.device,
     )
 
@@ -304,7 +305,7 @@ def report(
     by_people = named_by_people(config, trainer.named_before, origin) if namer else []
     result = gather_result(trainer, documents, data_args, metrics, origin, before_merge)
     if result is not None and namer is not None:
-        cache = NameCache(output_dir)
+        cache = NameCache(output_dir, origin.folder)
         result = name_by_model(result, config, by_people, namer, cache, data_args.about)
         if not trainer.args.merge:
             rename_saved(output_dir, config.id2label)

@@ -26,11 +26,20 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_OF_MODELS = 10.0  # seconds that a server has to tell which models it offers
 MAX_BYTES = 1_000_000  # of what a server says
-MAX_TOKENS = 2048  # of a server's answer; models that think first need them
+MAX_TOKENS = 1024  # of a server's answer; models that think first need them
 MAX_NEW_TOKENS = 100  # of a model on this machine, which is told not to think
 HUGGING_FACE = ("huggingface.co", "huggingface.cloud")  # whose servers take the Hub's token
 
 Messages = list[dict[str, str]]
+
+# What a server is to hold an answer to, where it can. A little more than a name may have, so that
+# one that is too long is told from one that was cut.
+SCHEMA = {
+    "type": "object",
+    "properties": {"name": {"type": "string", "maxLength": 80}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
 
 
 class Unanswered(Exception):
@@ -55,7 +64,8 @@ def find_model(
     name: str,
     send_texts: bool = False,
     timeout: float = 120.0,
-    hub_arguments: dict[str, Any] | None = None,
+    token: str | None = None,
+    cache_dir: str | None = None,
     device: torch.device | None = None,
 ) -> LanguageModel:
     """The model of a `--name_with`, of which it is known that it can be asked.
@@ -64,17 +74,17 @@ def find_model(
         name (`str`): URL of a server, or Hub id or folder of a model.
         send_texts (`bool`, *optional*, defaults to `False`): Texts may go to another machine.
         timeout (`float`, *optional*, defaults to 120): Seconds that a server has for an answer.
-        hub_arguments (`dict`, *optional*): `token` and `cache_dir`, as `from_pretrained` has them.
+        token (`str`, *optional*): For the Hub. `None`: the one that is stored, if any.
+        cache_dir (`str`, *optional*): Where models of the Hub are kept.
         device (`torch.device`, *optional*): For a model on this machine.
 
     Raises:
         InputError: It cannot be asked, or may not.
     """
-    hub_arguments = hub_arguments or {}
     if not name.lower().startswith(("http://", "https://")):
-        return LocalModel(name, hub_arguments, device)
+        return LocalModel(name, token, cache_dir, device)
     check_host(name, send_texts)
-    return Server(name, timeout, hub_arguments.get("token"))
+    return Server(name, timeout, token)
 
 
 def parse_url(name: str) -> httpx2.URL:
@@ -156,7 +166,10 @@ class Server:
         self.settings: dict[str, Any] = {
             "temperature": 0,
             "max_tokens": MAX_TOKENS,
-            "response_format": {"type": "json_schema", "json_schema": NAME_SCHEMA},
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "name", "schema": SCHEMA},
+            },
         }
         self.model = self._choose_model(url.fragment)
         self.name = f"{self.url}#{self.model}"
@@ -227,18 +240,6 @@ class Server:
             return response.status_code, None
 
 
-NAME_SCHEMA = {
-    "name": "name",
-    "strict": True,
-    "schema": {
-        "type": "object",
-        "properties": {"name": {"type": "string"}},
-        "required": ["name"],
-        "additionalProperties": False,
-    },
-}
-
-
 def model_ids(said: Any) -> list[str]:
     """Names of the models in a server's list of them, if it is one."""
     models = said.get("data") if isinstance(said, dict) else None
@@ -251,19 +252,24 @@ class LocalModel:
 
     Args:
         name (`str`): Hub id or folder.
-        hub_arguments (`dict`): `token` and `cache_dir`.
-        device (`torch.device`, *optional*): Where it runs. `None`: transformers chooses.
+        token, cache_dir, device: As in `find_model`.
 
     Raises:
         InputError: There is none, or it does not write texts.
     """
 
     def __init__(
-        self, name: str, hub_arguments: dict[str, Any], device: torch.device | None = None
+        self,
+        name: str,
+        token: str | None = None,
+        cache_dir: str | None = None,
+        device: torch.device | None = None,
     ) -> None:
-        self.name, self.hub_arguments, self.device = name, hub_arguments, device
+        self.name, self.device = name, device
+        self.hub_arguments: dict[str, Any] = {"token": token, "trust_remote_code": False}
+        self.cache = {"cache_dir": cache_dir}
         try:
-            config = AutoConfig.from_pretrained(name, **hub_arguments)
+            config = AutoConfig.from_pretrained(name, **self.hub_arguments, **self.cache)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"--name_with '{name}': expected the URL of a server, which begins with http:// or "
@@ -278,7 +284,11 @@ class LocalModel:
     @cached_property
     def generate(self) -> Any:
         return pipeline(
-            "text-generation", model=self.name, device=self.device, model_kwargs=self.hub_arguments
+            "text-generation",
+            model=self.name,
+            device=self.device,
+            model_kwargs=self.cache,
+            **self.hub_arguments,
         )
 
     def answer(self, messages: Messages) -> str:

@@ -21,20 +21,22 @@ class NameCache:
 
     Args:
         folder (`str` or `Path`): The run's.
+        origin (`str` or `Path`, *optional*): Of a run whose names are known too.
 
     Raises:
-        InputError: The file does not hold what was written to it.
+        InputError: A file does not hold what was written to it.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, origin: str | Path | None = None) -> None:
         self.path = Path(folder, NAMES)
         self.given: dict[str, tuple[int, str]] = {}
-        try:
-            text = self.path.read_text(encoding="utf-8") if self.path.is_file() else "{}"
-            for key, row in json.loads(text).items():
-                self.given[key] = int(row["cluster"]), str(row["name"])
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise InputError(f"'{self.path}' is broken. Delete it to ask for names anew.") from None
+        for path in (self.path, Path(origin or folder, NAMES)):
+            try:
+                text = path.read_text(encoding="utf-8") if path.is_file() else "{}"
+                for key, row in json.loads(text).items():
+                    self.given[key] = int(row["cluster"]), str(row["name"])
+            except (ValueError, LookupError, TypeError, AttributeError):
+                raise InputError(f"'{path}' is broken. Delete it to ask for names anew.") from None
 
     def find(self, key: str) -> str | None:
         return self.given[key][1] if key in self.given else None

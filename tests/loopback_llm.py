@@ -24,7 +24,8 @@ class LoopbackLLM(ThreadingHTTPServer):
 
     Args:
         answer (`Callable`): What the model says to the messages of a request: a text, or a status.
-        models (`list[str]`, *optional*): Those it offers. `None`: it has no list of them.
+        models (`list[str]` or `int`, *optional*): Those it offers, or the status that says no.
+            `None`: it has no list of them.
         delay (`float`): Seconds before each answer.
     """
 
@@ -33,7 +34,7 @@ class LoopbackLLM(ThreadingHTTPServer):
     def __init__(
         self,
         answer: Callable[[list[dict[str, str]]], str | int] | None = None,
-        models: list[str] | None = ("tiny",),
+        models: list[str] | int | None = ("tiny",),
         delay: float = 0.0,
     ) -> None:
         self.answer = answer or (lambda messages: by_keywords(messages[0]["content"]))
@@ -68,6 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.headers.append(dict(self.headers))
         if self.path != "/v1/models" or self.server.models is None:
             return self.reply(404, {"error": "not found"})
+        if isinstance(self.server.models, int):
+            return self.reply(self.server.models, {"error": "refused"})
         self.reply(200, {"data": [{"id": name} for name in self.server.models]})
 
     def do_POST(self) -> None:

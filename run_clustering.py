@@ -176,18 +176,29 @@ def check_naming(
 def find_namer(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> LanguageModel | None:
-    """The language model that is to name the clusters, on the main process, if one is."""
-    if data_args.name_with is None or not training_args.is_main_process:
+    """The language model that is to name the clusters, on the main process, if one is.
+
+    Raises:
+        InputError: It cannot be asked, or may not; on all processes.
+    """
+    name, origin = data_args.name_with, model_args.model_name_or_path
+    if name is None:
         return None
-    NameCache(training_args.output_dir, model_args.model_name_or_path)  # raises what it may
-    return find_model(
-        data_args.name_with,
-        data_args.send_texts,
-        data_args.name_timeout,
-        model_args.token,
-        model_args.cache_dir,
-        training_args.device,
-    )
+    namer: LanguageModel | None = None
+    failed: list[InputError | None] = [None]
+    if training_args.is_main_process:
+        hub = (model_args.token, model_args.cache_dir)
+        may_send, seconds = data_args.send_texts, data_args.name_timeout
+        try:
+            NameCache(training_args.output_dir, origin)  # which is not to fail later
+            namer = find_model(name, may_send, seconds, *hub, training_args.device)
+        except InputError as error:
+            failed = [error]
+    if training_args.world_size > 1:
+        broadcast_object_list(failed)
+    if failed[0] is not None:
+        raise failed[0]
+    return namer
 
 
 @stage("texts")

@@ -117,6 +117,12 @@ def test_levels_say_how_many_clusters_there_are(call, handed_on, levels):
     )
 
 
+def test_who_is_to_give_names_is_handed_on(call, handed_on):
+    told = ("--name_with", "http://localhost:8000#large", "--about", "notes to us", "--send_texts")
+    assert call("messages.csv", *told).exit_code == 0
+    assert handed_on[0][-5:] == list(told)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from loopback_hub import LoopbackHub
+from loopback_llm import LoopbackLLM
 from transformers import HfArgumentParser
 
 from bert_clustering.training.arguments import ClusteringTrainingArguments
@@ -32,6 +33,7 @@ MAX_README = 12_000  # bytes
 HUB_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 TEACHER = "sentence-transformers/all-mpnet-base-v2"
 MULTILINGUAL_ENCODER = "intfloat/multilingual-e5-small"
+LLM_SERVER = "http://localhost:8000"
 ARGUMENTS = (ModelArguments, DataArguments, ClusteringTrainingArguments)
 # Blocks of hub.md that need what is not here: another library, and a commit's hash.
 ELSEWHERE = ("bertopic", "revision")
@@ -84,7 +86,9 @@ def launch(command: list[str]) -> list[str]:
     ]
 
 
-def run_commands(page: str, folder: Path, texts: list[str], encoder: str, **more: str) -> int:
+def run_commands(
+    page: str, folder: Path, texts: list[str], encoder: str, server: str = "", **more: str
+) -> int:
     """Run the local commands of a page one after the other; how many there are."""
     for name in ("messages.csv", "new.csv"):
         with open(folder / name, "w", newline="", encoding="utf-8") as file:
@@ -102,10 +106,9 @@ def run_commands(page: str, folder: Path, texts: list[str], encoder: str, **more
         module = (sys.executable, "-m", "bert_clustering.cli")
         run([*module, *command[1:], "--encoder", encoder], folder, **more)
     for command in local_commands(page):
-        arguments = [
-            encoder if part in (HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER) else part
-            for part in arguments_of(command)
-        ]
+        put = dict.fromkeys((HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER), encoder)
+        put |= {LLM_SERVER: server}
+        arguments = [put.get(part, part) for part in arguments_of(command)]
         run([*launch(command), *arguments], folder, **more)
     return len(local_commands(page))
 
@@ -159,7 +162,7 @@ def test_verbs_that_are_named_are_in_the_makefile(page):
     assert set(named) <= set(verbs) and (named or page not in (README, CONTRIBUTING))
 
 
-@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 16), (HUB, 1)])
+@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 17), (HUB, 1)])
 def test_commands_are_understood(page, count):
     parser = HfArgumentParser(ARGUMENTS)
     assert len(commands(page)) == count
@@ -241,16 +244,18 @@ def test_an_error_of_a_launched_command_is_one_message(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 15)])
+@pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 16)])
 def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
-    assert run_commands(page, tmp_path, corpus[0], headless_dir) == count
+    server = LoopbackLLM()
+    assert run_commands(page, tmp_path, corpus[0], headless_dir, server.url) == count
+    server.stop()
     assert (tmp_path / "messages-clusters/results/report.html").is_file()
     assert column(tmp_path / "output/results/clusters.csv", "cluster") == column(
         tmp_path / "predictions/results/predictions.csv", "cluster"
     )
     if page == GUIDE:
         names = json.loads((tmp_path / "merged/config.json").read_text())["id2label"]
-        assert len(names) == 11
+        assert len(names) == 11 and any(name.startswith("About ") for name in names.values())
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from bert_clustering.publishing.card import (
     cluster_rows,
     describe_num_clusters,
     escape_markdown,
+    rename_in_card,
     score_rows,
 )
 from bert_clustering.trainer import ClusteringTrainer
@@ -44,6 +45,18 @@ def test_rows_are_sorted_by_size():
     assert trust == [("0.75", "0.80"), ("0.50", "–")]
     assert rows[0]["label"] == "b&#124;c" and rows[0]["keywords"] == "y, z"
     assert rows[0]["share"] == 0.75
+
+
+def test_a_card_gets_other_labels_and_else_stays_as_it_is():
+    card = (
+        "# a\n| 1 | b&#124;c | 3 | y, z |\n| 0 | old | 1 | a |\nMine: a, **a**.\n\n**a**\n\n> a\n"
+        "**b&#124;c**\n"
+    )
+    renamed = rename_in_card(card, {0: "a", 1: "b|c"}, {0: r"\1 <i>", 1: "a"})
+    assert renamed == (
+        "# a\n| 1 | a | 3 | y, z |\n| 0 | &#92;1 &#60;i&#62; | 1 | a |\nMine: a, **a**.\n\n"
+        "**&#92;1 &#60;i&#62;**\n\n> a\n**a**\n"
+    )
 
 
 def test_scores_of_another_number_of_clusters_are_left_out():

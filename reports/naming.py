@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,11 +100,10 @@ def parse_name(answer: str, taken: Collection[str]) -> str:
         content = json.loads(said[:MAX_ANSWER])
     except (ValueError, RecursionError):
         raise Unusable("it is no JSON" if said else "it is empty") from None
-    if not isinstance(content, dict) or list(content) != ["name"]:
-        raise Unusable('it is no JSON object with "name" alone')
-    if not isinstance(content["name"], str):
-        raise Unusable("the name is no text")
-    return check_name(content["name"].strip(), taken)
+    name = content.get("name") if isinstance(content, dict) else None
+    if not isinstance(name, str):
+        raise Unusable('it is no JSON object that says "name"')
+    return check_name(name.strip(), taken)
 
 
 def check_name(name: str, taken: Collection[str]) -> str:
@@ -120,13 +120,14 @@ def check_name(name: str, taken: Collection[str]) -> str:
 
 
 def folded(name: str) -> str:
-    """A name as it is compared: without what cannot be told apart.
+    """A name as it is compared, in which those are alike that people would not tell apart.
 
     Example:
         >>> folded("Lost  Cards")
         'lost cards'
     """
-    return " ".join(name.translate(JOINERS).split()).casefold()
+    plain = unicodedata.normalize("NFKC", name.translate(JOINERS))
+    return " ".join(plain.split()).casefold()
 
 
 def find_name(

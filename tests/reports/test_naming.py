@@ -63,6 +63,7 @@ def names_by(says: list, result, cache, keep=(False,) * 3) -> tuple[list[str], M
         (named("Lost cards"), "Lost cards"),
         (named("  Lost cards "), "Lost cards"),
         ('```json\n{"name": "Lost cards"}\n```', "Lost cards"),
+        ('{"reason": "they are lost", "name": "Lost cards"}', "Lost cards"),
         ('<think>{"name": "No"}, or ...</think>\n{"name": "Lost cards"}', "Lost cards"),
         (named("航空公司 退款"), "航空公司 退款"),
         (named("کارت‌های گم‌شده"), "کارت‌های گم‌شده"),
@@ -83,10 +84,9 @@ def test_names_that_are_taken(answer, name):
         ('{"name": "Lost cards"} Hope this helps!', "it is no JSON"),
         ("[" * 100_000, "it is no JSON"),
         ('["Lost cards"]', "no JSON object"),
-        ('{"name": "Lost cards", "also": "send me more"}', "no JSON object"),
         ('{"title": "Lost cards"}', "no JSON object"),
-        ('{"name": ["Lost cards"]}', "no text"),
-        ('{"name": null}', "no text"),
+        ('{"name": ["Lost cards"]}', "no JSON object"),
+        ('{"name": null}', "no JSON object"),
         (named(""), "not made of words"),
         (named(" -- !? "), "not made of words"),
         (named("<b>Lost</b> cards"), "not made of words"),
@@ -99,6 +99,7 @@ def test_names_that_are_taken(answer, name):
         (named("x" * 61), "longer than 6 words or 60"),
         (named("Refunds"), "called 'Refunds' already"),
         (named("reFUNDS\u200c"), "already"),
+        (named("Ｒefunds"), "already"),
     ],
 )
 def test_answers_that_are_no_names(answer, reason):

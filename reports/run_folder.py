@@ -122,8 +122,13 @@ class RunFolder:
     def keyword_labels(self) -> set[str]:
         """What the run called its clusters by their keywords, whatever they are called now."""
         payload = self._read_json(TOPICS).get("payload", {})
-        keywords = [cluster["keywords"] for cluster in payload.get("intertopic_map", [])]
-        return set(make_labels(keywords).values())
+        above: list[list[str]] = [[]]  # what the clusters of a level lie in, by their labels
+        for level in payload.get("levels", []):
+            above = [[*above[row["parent"] or 0], row["label"]] for row in level]
+        clusters = payload.get("intertopic_map", [])
+        said = [above[cluster.get("parent", 0)] for cluster in clusters]
+        keywords = [cluster["keywords"] for cluster in clusters]
+        return set(make_labels(keywords, said=said).values())
 
     def settings(self) -> dict[str, str]:
         return self._read_json(SETTINGS)

@@ -41,8 +41,10 @@ def train_file(corpus, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def train(train_file, headless_dir):
-    def train_in(folder: Path, *more, model=headless_dir) -> Path:
-        texts = ["--train_file", train_file, "--num_clusters", 3, "--num_train_epochs", 1]
+    def train_in(
+        folder: Path, *more, model=headless_dir, num_clusters=("--num_clusters", 3)
+    ) -> Path:
+        texts = ["--train_file", train_file, *num_clusters, "--num_train_epochs", 1]
         call("--model_name_or_path", model, *texts, "--do_train", "--output_dir", folder, *more)
         return folder
 
@@ -116,6 +118,19 @@ def test_a_finished_run_gets_names_and_else_stays_as_it_is(run_copy, server):
     assert read_json(run_copy / "config.json") | {"id2label": 0, "label2id": 0} == rest
     assert (run_copy / "model.safetensors").stat().st_mtime_ns == weights.st_mtime_ns
     assert card.read_text(encoding="utf-8").endswith("My own words.\n")
+
+
+def test_clusters_inside_coarser_ones_get_names_too(train, server, tmp_path):
+    more = ("--levels", "2,4,6", "--num_train_epochs", 0)
+    folder = train(tmp_path / "run", *more, num_clusters=())
+    before = labels_of(folder)
+    report(folder, "--name_with", server.url)
+    labels = labels_of(folder)
+    assert len(labels) == 6 and not set(labels.values()) & set(before.values())
+    level_labels = read_json(folder / "config.json")["level_labels"]
+    assert [len(names) for names in level_labels] == [2, 4]
+    page = page_data((folder / "results" / "report.html").read_text(encoding="utf-8"))
+    assert {cluster["label"] for cluster in page["clusters"]} == set(labels.values())
 
 
 def test_names_that_people_gave_are_kept_and_those_of_a_model_are_not(run_copy, server):

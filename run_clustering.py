@@ -38,9 +38,10 @@ from bert_clustering.reports import (
     LanguageModel,
     NameCache,
     RunFolder,
+    check_naming,
     describe,
     describe_for_card,
-    find_model,
+    find_namer,
     gather_result,
     name_by_model,
     named_by_people,
@@ -146,59 +147,6 @@ def check_run(
         )
     check_naming(model_args, data_args, args)
     check_writable(args.output_dir)
-
-
-def check_naming(
-    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
-) -> None:
-    """Raise `InputError` where names are asked for, and no saved model is to get them."""
-    args, folder = training_args, Path(model_args.model_name_or_path)
-    if data_args.name_with is None:
-        if data_args.about is not None or data_args.send_texts:
-            raise InputError("--about and --send_texts are for --name_with. Pass it too.")
-        return
-    if data_args.name_timeout <= 0:
-        raise InputError(
-            f"--name_timeout: expected seconds above 0, got {data_args.name_timeout:g}."
-        )
-    if not (args.do_train or args.reports_alone):
-        raise InputError(
-            "--name_with names the clusters of a model that is saved. Pass --do_train, or "
-            "--do_report for a finished run."
-        )
-    if not (args.do_train or args.merge) and Path(args.output_dir).resolve() != folder.resolve():
-        raise InputError(
-            "--name_with and --do_report put names into the model's own folder. Leave --output_dir "
-            "out, or copy the folder first."
-        )
-
-
-def find_namer(
-    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
-) -> LanguageModel | None:
-    """The language model that is to name the clusters, on the main process, if one is.
-
-    Raises:
-        InputError: It cannot be asked, or may not; on all processes.
-    """
-    name, origin = data_args.name_with, model_args.model_name_or_path
-    if name is None:
-        return None
-    namer: LanguageModel | None = None
-    failed: list[InputError | None] = [None]
-    if training_args.is_main_process:
-        hub = (model_args.token, model_args.cache_dir)
-        may_send, seconds = data_args.send_texts, data_args.name_timeout
-        try:
-            NameCache(training_args.output_dir, origin)  # which is not to fail later
-            namer = find_model(name, may_send, seconds, *hub, training_args.device)
-        except InputError as error:
-            failed = [error]
-    if training_args.world_size > 1:
-        broadcast_object_list(failed)
-    if failed[0] is not None:
-        raise failed[0]
-    return namer
 
 
 @stage("texts")

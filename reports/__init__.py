@@ -5,7 +5,8 @@ read back.
 from .console import describe
 from .gather import gather_result
 from .interactive import draw_interactive_map
-from .language_models import LanguageModel, find_model
+from .language_models import LanguageModel
+from .namer import check_naming, find_namer
 from .naming import name_by_model
 from .page import write_report
 from .predictions import write_predictions, write_topic_mix
@@ -21,10 +22,11 @@ __all__ = [
     "LanguageModel",
     "NameCache",
     "RunFolder",
+    "check_naming",
     "describe",
     "describe_for_card",
     "draw_interactive_map",
-    "find_model",
+    "find_namer",
     "gather_result",
     "name_by_model",
     "named_by_people",

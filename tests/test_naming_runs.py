@@ -13,7 +13,7 @@ from loopback_llm import LoopbackLLM, by_keywords, group_of
 from transformers import AutoConfig
 
 from bert_clustering import run_clustering
-from bert_clustering.reports.language_models import Server
+from bert_clustering.reports.model_server import Server
 from helpers import page_data
 
 

@@ -9,14 +9,9 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from bert_clustering.errors import InputError
-from bert_clustering.reports.language_models import (
-    LocalModel,
-    Server,
-    Unanswered,
-    find_model,
-    is_this_machine,
-    key_for,
-)
+from bert_clustering.reports.language_models import LocalModel, Unanswered
+from bert_clustering.reports.model_server import Server, is_this_machine, key_for
+from bert_clustering.reports.namer import find_model
 
 
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -207,6 +207,9 @@ def find_names(
             unanswered += 1
             if unanswered == MAX_UNANSWERED:
                 model = Silent(model.name, str(error))
+    kept = [f"{cluster} ('{labels[cluster]}')" for cluster in np.flatnonzero(keep)]
+    if kept:
+        logger.info("These clusters keep the names that people gave them: %s.", ", ".join(kept))
     for reason, clusters in unnamed.items():
         numbers = ", ".join(map(str, sorted(clusters)))
         logger.warning("These clusters keep their names, as %s: %s.", reason, numbers)

@@ -168,12 +168,14 @@ def test_one_question_without_an_answer_ends_nothing(result, cache):
     assert names_by(says, result, cache)[0] == ["apple, pear", "Space", "bank, loan"]
 
 
-def test_names_that_are_kept_are_not_asked_for_and_given_to_no_other(result, cache):
+def test_names_that_are_kept_are_not_asked_for_and_given_to_no_other(result, cache, caplog):
+    caplog.set_level("INFO", "bert_clustering")
     keep = [True, False, False]
     says = [named("Apple, Pear"), named("Space"), named("Money")]
     labels, model = names_by(says, result, cache, keep)
     assert labels == ["apple, pear", "Space", "Money"]
     assert "'Apple, Pear' already" in model.asked[1][-1]["content"]
+    assert "names that people gave them: 0 ('apple, pear')." in caplog.text
 
 
 def test_an_empty_cluster_is_not_asked_for(cache):

@@ -1,6 +1,7 @@
 """What a language model is asked of a cluster, and which of its answers become names."""
 
 import json
+import logging
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -146,11 +147,16 @@ def test_an_answer_that_is_no_good_is_told_why_once(result, cache):
     assert model.asked[5][1] == {"role": "assistant", "content": "(nothing)"}
 
 
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was warned of, however much else is logged."""
+    return [line.getMessage() for line in caplog.records if line.levelno >= logging.WARNING]
+
+
 def test_keywords_stay_where_neither_answer_is_a_name_and_the_log_says_so(result, cache, caplog):
     says = ["no", "no", named("Space"), named("space"), named("space")]
     labels, _ = names_by(says, result, cache)
     assert labels == ["apple, pear", "Space", "bank, loan"]
-    first, second = caplog.messages
+    first, second = warnings_in(caplog)
     assert first.endswith("(it is no JSON): 0.")
     assert second.endswith("(another group is called 'space' already): 2.")
 
@@ -159,7 +165,7 @@ def test_after_two_questions_without_an_answer_no_more_are_asked(result, cache, 
     gone = Unanswered("there is no answer within 1 s")
     labels, model = names_by([gone, gone], result, cache)
     assert labels == list(result.labels) and len(model.asked) == 2
-    (message,) = caplog.messages
+    (message,) = warnings_in(caplog)
     assert "no answer within 1 s: 0, 1, 2." in message
 
 

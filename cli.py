@@ -11,7 +11,7 @@ import typer
 
 from . import run_clustering
 from .errors import InputError
-from .texts.attributes import TAKEN
+from .texts.attributes import is_taken
 from .texts.columns import find_id_column, find_text_column, find_time_column
 from .texts.language import choose_encoder
 from .texts.readers import Columns
@@ -78,7 +78,8 @@ def cluster(
         if ids is None and (ids := find_id_column(columns)) is not None:
             typer.echo(f"Ids: column '{ids}'.")
         options = ["--text_column", text, *(("--id_column", ids) if ids else ())]
-        others = {name: columns[name] for name in columns if name not in (text, ids, *TAKEN)}
+        free = [name for name in columns if name not in (text, ids) and not is_taken(name)]
+        others = {name: columns[name] for name in free}
         if time is None and (time := find_time_column(others)) is not None:
             typer.echo(f"Times: column '{time}'.")
         options += ["--time_column", time] if time else []

@@ -27,22 +27,31 @@ class Cut:
         names (`list[str]` of length `num_parts`): Of the parts.
         parts (`np.ndarray` of shape `(num_usable,)`): Part of each document, -1 for none.
         counts (`np.ndarray` of shape `(num_clusters, num_parts)`): Documents of each.
-        ratios (`np.ndarray` of shape `(num_clusters, num_parts)`): By how many are expected.
-        are_significant (`np.ndarray` of shape `(num_clusters, num_parts)`): Whether chance alone
-            would not give that (`compare_parts`).
     """
 
     column: str
     names: list[str]
     parts: np.ndarray
     counts: np.ndarray
-    ratios: np.ndarray
-    are_significant: np.ndarray
 
     @property
     def shares(self) -> np.ndarray:
         """Share of each part that lies in each cluster, `(num_clusters, num_parts)`."""
         return self.counts / self.counts.sum(axis=0).clip(min=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Groups(Cut):
+    """The same by groups, compared with each other.
+
+    Args:
+        ratios (`np.ndarray` of shape `(num_clusters, num_parts)`): By how many are expected.
+        are_significant (`np.ndarray` of shape `(num_clusters, num_parts)`): Whether chance alone
+            would not give that (`compare_parts`).
+    """
+
+    ratios: np.ndarray
+    are_significant: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +100,7 @@ class Trend(Cut):
 
 def cut_by_group(
     column: str, values: np.ndarray, clusters: np.ndarray, num_clusters: int
-) -> Cut | None:
+) -> Groups | None:
     """Clusters by the groups of a column, the largest group first; `None` where all are one.
 
     Args:
@@ -110,7 +119,7 @@ def cut_by_group(
         names = [*names[: MOST_GROUPS - 1], OTHERS]
         parts = np.minimum(parts, MOST_GROUPS - 1)
     counts = cross_counts(clusters, parts, num_clusters, len(names))
-    return Cut(column, names, parts, counts, *compare_parts(counts))
+    return Groups(column, names, parts, counts, *compare_parts(counts))
 
 
 def cut_by_time(
@@ -136,9 +145,7 @@ def cut_by_time(
     names = [name_period(number, unit) for number in range(first, last + 1)]
     parts = np.where(known, periods - first, -1)
     counts = cross_counts(clusters, parts, num_clusters, len(names))
-    return Trend(
-        column, names, parts, counts, *compare_parts(counts), NAMES[unit], *compare_periods(counts)
-    )
+    return Trend(column, names, parts, counts, NAMES[unit], *compare_periods(counts))
 
 
 def choose_unit(times: np.ndarray) -> str:

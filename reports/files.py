@@ -14,7 +14,7 @@ import numpy as np
 
 from ..texts.documents import Documents
 from .levels import Level
-from .result import OUTLIER
+from .result import OUTLIER, OUTLIER_LABEL
 
 
 @contextmanager
@@ -85,9 +85,6 @@ class Assignment(NamedTuple):
     clusters: np.ndarray
     probabilities: np.ndarray
     coarser: np.ndarray | None = None
-
-
-OUTLIER_LABEL = "outlier"
 
 
 def write_assignments(

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from ..configuration_bert_cluster import BertClusterConfig
+from ..texts.names import set_labels
 from ..training.stages import stage
 from .console import one_line
 from .language_models import LanguageModel, Messages, Unanswered
-from .result import ClusteringResult
+from .result import OUTLIER_LABEL, ClusteringResult
 from .saved_names import NameCache
 
 
@@ -193,7 +194,7 @@ def find_names(
         question = make_question(describe_group(result, cluster), about)
         taken = {folded(label) for other, label in enumerate(labels) if other != cluster}
         try:
-            name = find_name(model, question, taken | {"outlier"}, cache, cluster)
+            name = find_name(model, question, taken | {OUTLIER_LABEL}, cache, cluster)
             if name != labels[cluster]:
                 logger.info("Cluster %d, '%s', is called '%s'.", cluster, labels[cluster], name)
             labels[cluster], unanswered = name, 0
@@ -227,6 +228,5 @@ def name_by_model(
 ) -> ClusteringResult:
     """The result with the names that `find_names` finds; `config` gets them too."""
     labels = find_names(result, keep, model, cache, about)
-    config.id2label = dict(enumerate(labels))
-    config.label2id = {label: cluster for cluster, label in config.id2label.items()}
+    set_labels(config, dict(enumerate(labels)))
     return replace(result, labels=labels)

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
-from .cuts import FEWEST, Cut
+from .cuts import FEWEST
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .levels import make_tree
@@ -138,12 +138,11 @@ def cut_columns(result: ClusteringResult, rows: np.ndarray) -> dict[str, Any]:
     documents.
     """
     trend, known = result.trend, result.documents.usable_attributes
-    cuts: list[Cut] = result.cuts
     found: dict[str, Any] = {
         "trend": None,
         "groups": [
-            {"column": cut.column, "names": cut.names, "parts": cut.parts[rows].tolist()}
-            for cut in cuts
+            {"column": group.column, "names": group.names, "parts": group.parts[rows].tolist()}
+            for group in result.cuts
         ],
     }
     if trend is not None and known is not None:

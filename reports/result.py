@@ -14,7 +14,7 @@ from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
-from .cuts import Cut, Trend, cut_by_group, cut_by_time
+from .cuts import Groups, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
 from .levels import Level, coarser_probabilities
@@ -23,6 +23,7 @@ from .nearest import nearest_documents
 
 UNFOUND = "topics_without_texts"  # in the metrics
 OUTLIER = -1  # the cluster of documents that belong nowhere
+OUTLIER_LABEL = "outlier"
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
 STAGES = {"kmeans": "k-means", "init": "start", "untrained": "untrained", "eval": "final"}
 SCORES_OF_K = "num_clusters_scores"  # in the metrics
@@ -177,7 +178,7 @@ class ClusteringResult:
         return cut_by_time(known.time_column, known.times, self.clusters, self.num_clusters)
 
     @cached_property
-    def cuts(self) -> list[Cut]:
+    def cuts(self) -> list[Groups]:
         """The clusters by group, for each column of groups."""
         known = self.documents.usable_attributes
         groups = known.groups.items() if known else ()

@@ -14,7 +14,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from .cuts import Cut
 from .files import replacing
-from .result import ClusteringResult
+from .result import OUTLIER, OUTLIER_LABEL, ClusteringResult
 from .topics import topic_rows
 
 
@@ -61,7 +61,7 @@ def _text_rows(result: ClusteringResult) -> Iterator[list]:
     yield ["id", "cluster", "label", "probability", "text", *kept]
     columns = (result.ids, result.assigned.tolist(), result.probabilities.tolist(), result.texts)
     for id_, cluster, probability, text, *others in zip(*columns, *kept.values(), strict=True):
-        label = "outlier" if cluster < 0 else result.labels[cluster]
+        label = OUTLIER_LABEL if cluster == OUTLIER else result.labels[cluster]
         yield [str(id_), cluster, label, probability, text, *others]
 
 

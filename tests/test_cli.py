@@ -74,7 +74,8 @@ def test_texts_that_are_not_english_get_an_encoder_of_many_languages(call, hande
 
 
 def test_times_are_found_too(call, handed_on, tmp_path):
-    (tmp_path / "dated.csv").write_text("text,sent,label\nmy card is lost,2024-05-01,2024-05-02\n")
+    row = "my card is lost,2024-05-01,2024-05-02,2024-05-03"
+    (tmp_path / "dated.csv").write_text(f"text,label,label_1,sent\n{row}\n")
     done = call("dated.csv")
     assert "Times: column 'sent'." in done.output, "a column of a name of ours cannot be kept"
     assert options(handed_on[0])["--time_column"] == "sent"

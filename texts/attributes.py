@@ -6,7 +6,6 @@ import logging
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -41,28 +40,31 @@ class Attributes:
             none.
         time_column (`str`, *optional*): Which of them says when.
         group_columns (`tuple[str, ...]`, *optional*): Which of them are groups to compare.
+        times (`np.ndarray` of shape `(num_rows,)`, *optional*): When each row was written,
+            `datetime64[s]`, `NaT` where nobody knows. `None`: what the column of times says, where
+            there is one.
     """
 
     columns: dict[str, list[str]]
     time_column: str | None = None
     group_columns: tuple[str, ...] = ()
+    times: np.ndarray | None = None
 
-    @cached_property
-    def times(self) -> np.ndarray | None:
-        """When each row was written, `datetime64[s]` of shape `(num_rows,)`, `NaT` where nobody
-        knows; `None` without a column for it.
-        """
-        return None if self.time_column is None else read_times(self.columns[self.time_column])
+    def __post_init__(self) -> None:
+        if self.time_column is not None and self.times is None:
+            object.__setattr__(self, "times", read_times(self.columns[self.time_column]))
 
     @cached_property
     def groups(self) -> dict[str, np.ndarray]:
         """Groups of the rows, `(num_rows,)`, by the name of the column."""
         return {name: np.array(self.columns[name], dtype=object) for name in self.group_columns}
 
-    def take(self, chosen: np.ndarray) -> "Attributes":
-        """Those of some rows: a mask of shape `(num_rows,)`."""
-        columns = {name: list(compress(values, chosen)) for name, values in self.columns.items()}
-        return replace(self, columns=columns)
+    def take(self, rows: np.ndarray) -> "Attributes":
+        """Those of some rows."""
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return replace(
+            self, columns=columns, times=None if self.times is None else self.times[rows]
+        )
 
 
 def make_attributes(

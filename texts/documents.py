@@ -75,7 +75,8 @@ class Documents:
 
     @cached_property
     def usable_attributes(self) -> Attributes | None:
-        return None if self.attributes is None else self.attributes.take(self.usable)
+        rows = np.flatnonzero(self.usable)
+        return None if self.attributes is None else self.attributes.take(rows)
 
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
@@ -92,9 +93,7 @@ class Documents:
         )
         ids, texts = ([column[row] for row in rows] for column in (self.ids, self.texts))
         topics = None if self.known is None else self.known.take(rows)
-        attributes = None
-        if self.attributes is not None:
-            attributes = self.attributes.take(np.isin(np.arange(len(self)), rows))
+        attributes = None if self.attributes is None else self.attributes.take(rows)
         return Documents(ids, texts, self.usable[rows], classes, vectors, topics, attributes)
 
 

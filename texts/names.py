@@ -14,6 +14,12 @@ def are_named(config: BertClusterConfig) -> list[bool]:
     return [label != f"LABEL_{cluster}" for cluster, label in sorted(config.id2label.items())]
 
 
+def set_labels(config: BertClusterConfig, labels: dict[int, str]) -> None:
+    """Call all clusters by these labels."""
+    config.id2label = labels
+    config.label2id = {label: cluster for cluster, label in labels.items()}
+
+
 def name_clusters(
     config: BertClusterConfig,
     keywords: list[list[str]],
@@ -31,8 +37,7 @@ def name_clusters(
     """
     keep = are_named(config) if keep is None else keep
     known = {cluster: label for cluster, label in config.id2label.items() if keep[cluster]}
-    config.id2label = make_labels(keywords, known=known, said=said)
-    config.label2id = {label: cluster for cluster, label in config.id2label.items()}
+    set_labels(config, make_labels(keywords, known=known, said=said))
 
 
 def name_levels(

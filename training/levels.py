@@ -80,7 +80,7 @@ def start_levels(
     clusters = finest.numpy().copy()
     if args.is_main_process:
         with stage("levels"):
-            coarser = [_start_of_level(size, views, args, sample) for size in sizes[:-1]]
+            coarser = _coarser_starts(sizes[:-1], views, args, sample)
             inside[:] = nest([*coarser, clusters], sizes)
             agreed = _agree([*coarser, clusters], sizes, inside, views)
             if known is not None:
@@ -93,21 +93,23 @@ def start_levels(
     return clusters
 
 
-def _start_of_level(
-    size: int, views: Views, args: ClusteringTrainingArguments, sample: np.ndarray
-) -> np.ndarray:
-    """The start of a coarser level, `(num_documents,)`; -1 for documents that the sample lacks."""
+def _coarser_starts(
+    sizes: list[int], views: Views, args: ClusteringTrainingArguments, sample: np.ndarray
+) -> list[np.ndarray]:
+    """Starts of the coarser levels, `(num_documents,)` each; -1 for what the sample lacks."""
     num_documents = len(views.embeddings)
     seen = views if len(sample) == num_documents else views.take(sample)
-    clusters = np.full(num_documents, -1)
     if args.init == "kmeans":
-        clusters[sample] = kmeans(seen.embeddings, size, args.seed)
-        return clusters
-    judged = draw_sample(len(sample), args.seed)
-    score = ClusterScore(judged, seen.take(judged).fused)
-    kind = args.init if args.init in (EVEN, ANY) else None
-    clusters[sample] = find_start(seen, size, args.seed, score, kind=kind).clusters
-    return clusters
+        found = [kmeans(seen.embeddings, size, args.seed) for size in sizes]
+    else:
+        judged = draw_sample(len(sample), args.seed)
+        score = ClusterScore(judged, seen.take(judged).fused)
+        kind = args.init if args.init in (EVEN, ANY) else None
+        starts = [find_start(seen, size, args.seed, score, kind=kind) for size in sizes]
+        found = [start.clusters for start in starts]
+    spread = np.full((len(sizes), num_documents), -1)
+    spread[:, sample] = found
+    return [*spread]
 
 
 def _agree(

@@ -13,6 +13,7 @@ import torch
 
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering
+from ..texts.names import set_labels
 from .arguments import ClusteringTrainingArguments
 
 
@@ -131,6 +132,5 @@ def merge_clusters(model: BertForClustering, merge: list[str], clusters: np.ndar
         ", ".join(f"{a} → {b}" for a, b in enumerate(numbers) if a != b),
     )
     model.cluster_head.centroids = torch.nn.Parameter(merged / weights[:, None])
-    config.id2label = labels
-    config.label2id = {label: number for number, label in labels.items()}
+    set_labels(config, labels)
     return np.where(clusters < 0, -1, numbers[clusters])

@@ -24,8 +24,12 @@ def test_columns_are_kept_once_as_they_are_written():
     assert found.columns["half"] == ["?", "", "", "x"]
     assert found.groups["region"].tolist() == ["north", "", "south", "3"]
     assert np.isnat(found.times).tolist() == [False, True, True, True]
-    some = found.take(np.array([True, False, True, False]))
+    some = found.take(np.array([0, 2]))
     assert some.columns["region"] == ["north", "south"] and len(some.times) == 2
+    american = make_attributes({"day": ["05/06/2024", "05/31/2024"]}, "a.csv", "day")
+    assert str(american.take(np.array([0])).times[0]) == "2024-05-06T00:00:00", (
+        "a row is read as the whole column is"
+    )
     assert make_attributes(COLUMNS, "a.csv") is None
 
 

@@ -5,12 +5,14 @@ does the work.
 import re
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from . import run_clustering
 from .errors import InputError
+from .reports import undo
 from .texts.attributes import is_taken
 from .texts.columns import find_id_column, find_text_column, find_time_column
 from .texts.language import choose_encoder
@@ -18,12 +20,21 @@ from .texts.readers import Columns
 from .texts.tables import read_batches
 
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+class OneWord(TyperGroup):
+    """`bert-clustering FILE` stands for `bert-clustering cluster FILE`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_command = bool(args) and args[0] in self.commands
+        return super().parse_args(ctx, args if is_command else ["cluster", *args])
+
+
+app = typer.Typer(cls=OneWord, add_completion=False, rich_markup_mode=None)
 
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="All options of run_clustering.py may follow, as --max_seq_length 256; see them with: "
+    epilog="To change the clusters of a finished model: bert-clustering edit --help. All options "
+    "of run_clustering.py may follow, as --max_seq_length 256; see them with: "
     "python -m bert_clustering.run_clustering --help",
 )
 def cluster(
@@ -96,7 +107,62 @@ def cluster(
     options += ["--do_train", "--output_dir", output]
     run_clustering.main([*options, *context.args])
     if opens:
-        webbrowser.open(Path(output, "results", "report.html").absolute().as_uri())
+        show(output)
+
+
+@app.command(
+    "edit",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Clusters have the numbers of the report (no.), all of them those before the command. "
+    "Each option may be there several times.",
+)
+def edit_clusters(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Folder of a run.")],
+    rename: Annotated[list[str] | None, typer.Option(help="Name of a cluster: 3=Refunds.")] = None,
+    merge: Annotated[list[str] | None, typer.Option(help="Clusters to make one: 3,7.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Cluster to split: 5, in three: 5:3.")
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(help="Cluster to take away; its texts go to the next nearest."),
+    ] = None,
+    move: Annotated[
+        list[str] | None, typer.Option(help="Text to put into a cluster: ID:4.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "--output_dir", help="Folder of the edited model. Unset: MODEL."),
+    ] = None,
+    undoes: Annotated[bool, typer.Option("--undo", help="Take the last edit back.")] = False,
+    opens: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Change the clusters of a finished run, without training: its model, its results, its report.
+
+    The edits are kept in `edits.yaml`, and made again after a training with --edits_of MODEL.
+    """
+    if undoes:
+        try:
+            undo(model)
+        except InputError as error:
+            raise SystemExit(f"error: {error}") from error
+        return typer.echo(f"'{model}' is as it was before its last edit.")
+    given = {"rename": rename, "merge": merge, "split": split, "drop": drop, "move": move}
+    if not any(given.values()):
+        raise SystemExit("error: There is nothing to change. Pass --rename, --merge, --split, "
+                         "--drop, --move or --undo.")  # fmt: skip
+    options = ["--model_name_or_path", model, "--do_report", "--output_dir", output or model]
+    for name, values in given.items():
+        options += [f"--{name}", *values] if values else []
+    run_clustering.main([*options, *context.args])
+    if opens:
+        show(output or model)
+
+
+def show(folder: str) -> None:
+    """Open a run's report in a browser."""
+    webbrowser.open(Path(folder, "results", "report.html").absolute().as_uri())
 
 
 def read_head(file: str) -> Columns:

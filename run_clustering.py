@@ -21,6 +21,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -35,14 +36,19 @@ from transformers.utils import logging as transformers_logging
 
 from bert_clustering.publishing import publish
 from bert_clustering.reports import (
+    EditLog,
     LanguageModel,
     NameCache,
     RunFolder,
     check_naming,
     describe,
     describe_for_card,
+    edit,
+    edit_again,
+    end_unfinished,
     find_namer,
     gather_result,
+    keep_before,
     name_by_model,
     named_by_people,
     rename_saved,
@@ -73,8 +79,8 @@ from bert_clustering.training.checkpoints import (
     choose_checkpoint,
     whole_checkpoints,
 )
+from bert_clustering.training.edits import asked_edits, check_place
 from bert_clustering.training.loading import load_model, load_tokenizer
-from bert_clustering.training.merging import check_merge, merge_clusters
 from bert_clustering.training.run_arguments import DataArguments, ModelArguments, allow_auto
 from bert_clustering.training.stages import STAGES, stage
 from bert_clustering.training.teacher import check_teacher
@@ -135,7 +141,9 @@ def check_run(
         raise InputError(
             "There is nothing to do. Pass --do_train, --do_eval, --do_predict or --do_report."
         )
-    check_merge(args)
+    if args.edits_clusters:
+        asked_edits(args)
+        check_place(model_args.model_name_or_path, args.output_dir)
     check_teacher(args, data_args.teacher_embeddings)
     if args.do_train or args.do_eval:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
@@ -254,7 +262,8 @@ def report(
     data_args: DataArguments,
     metrics: dict[str, float],
     origin: RunFolder,
-    before_merge: np.ndarray | None,
+    log: EditLog,
+    before_edits: np.ndarray | None,
     namer: LanguageModel | None,
 ) -> list[str]:
     """Cluster the documents with the model as it stands and write all there is to tell; lines for a
@@ -262,17 +271,21 @@ def report(
     """
     output_dir, config = Path(trainer.args.output_dir), trainer.model.config
     by_people = named_by_people(config, trainer.named_before, origin) if namer else []
-    result = gather_result(trainer, documents, data_args, metrics, origin, before_merge)
+    placed = log.places(documents)
+    result = gather_result(trainer, documents, data_args, metrics, origin, before_edits, placed)
+    is_new = trainer.args.do_train or trainer.args.edits_clusters
     if result is not None and namer is not None:
         cache = NameCache(output_dir, origin.folder)
         result = name_by_model(result, config, by_people, namer, cache, data_args.about)
-        if not trainer.args.merge:
+        if not trainer.args.edits_clusters:
             rename_saved(output_dir, config.id2label)
-    if trainer.args.merge:  # whose clusters have their names now
+    if trainer.args.edits_clusters or before_edits is not None:  # its clusters have names now
         trainer.save_model()
     if result is None:
         return []
     write_results(result, output_dir, data_args.save_embeddings)
+    if is_new and log.entries:
+        log.write(output_dir)
     if trainer.args.do_report and not trainer.args.do_train:
         origin.copy_history(trainer.args.output_dir)
     trainer.card |= describe_for_card(result, data_args.dataset_name, data_args.card_examples)
@@ -291,12 +304,38 @@ def preview(
         logger.info("A preview, before training: %s", output_dir / "results" / "report.html")
 
 
+def train(
+    trainer: ClusteringTrainer,
+    documents: Documents | None,
+    data_args: DataArguments,
+    origin: RunFolder,
+    checkpoint: str | None,
+    log: EditLog,
+) -> tuple[dict[str, float], EditLog, np.ndarray | None]:
+    """Train and save the model, edited as an earlier one was, if it was; what was measured, the
+    edits, and the clusters as they are edited.
+    """
+    before_edits = None
+    if documents and checkpoint is None:
+        preview(trainer, documents, data_args, origin)
+    metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    if documents and log.entries and not trainer.kept_clusters:
+        log, before_edits = edit_again(trainer, documents, log)
+        metrics.pop("cluster_score")  # of what they were before
+    trainer.save_model()
+    trainer.save_state()
+    return metrics, log, before_edits
+
+
 def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
     """One run, from its arguments to what it leaves."""
     # Inputs: whatever is wrong with them shows here, before anything takes long
     check_run(model_args, data_args, training_args)
+    if training_args.is_main_process:
+        end_unfinished(model_args.model_name_or_path)
+    log = EditLog.read(training_args.edits_of or model_args.model_name_or_path)
     namer = find_namer(model_args, data_args, training_args)
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
@@ -311,26 +350,29 @@ def run(
     tokenizer = load_tokenizer(model_args, data_args, training_args)
 
     # Model and trainer
-    before_merge = None
     with stage("model"):
         model = load_model(model_args, training_args)
-    if training_args.merge:
-        before_merge = merge_clusters(model, training_args.merge, origin.clusters())
     training_args.kmeans_baseline |= documents is not None and documents.classes is not None
     trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
 
-    # Training
-    metrics, lines, output_dir = {}, [], Path(training_args.output_dir)
+    # Edits, or training
+    metrics: dict[str, float] = {}
+    lines, before_edits = [], None
+    if documents and training_args.edits_clusters:
+        edits = asked_edits(training_args)
+        edited = edit(trainer, edits, documents, origin.clusters(), log)
+        before_edits = edited if edits.changes_clusters else None
     if training_args.do_train:
-        if documents and checkpoint is None:
-            preview(trainer, documents, data_args, origin)
-        metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
-        trainer.save_model()
-        trainer.save_state()
+        metrics, log, before_edits = train(trainer, documents, data_args, origin, checkpoint, log)
 
     # Clusters of the texts, and of new ones
+    output_dir = Path(training_args.output_dir)
     if documents:
-        lines += report(trainer, documents, data_args, metrics, origin, before_merge, namer)
+        in_place = training_args.edits_clusters and origin.is_at(output_dir)
+        with keep_before(output_dir) if in_place and training_args.should_save else nullcontext():
+            lines += report(
+                trainer, documents, data_args, metrics, origin, log, before_edits, namer
+            )
     if training_args.do_predict and data_args.predict_text:
         lines += write_topic_mix(trainer, data_args.predict_text)
     if training_args.do_predict and data_args.predict_file:
@@ -340,7 +382,7 @@ def run(
     if trainer.is_world_process_zero():
         logger.info("Stages, and memory by the end of each:\n%s", "\n".join(STAGES.lines()))
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
-    if training_args.do_train or training_args.merge:
+    if training_args.do_train or training_args.edits_clusters:
         publish(trainer)
     # A process that ends right after a collective call can abort in it.
     trainer.accelerator.wait_for_everyone()

@@ -284,6 +284,11 @@ class ClusteringTrainer(HubMixin, Trainer):
         return self.clustering
 
     @property
+    def kept_clusters(self) -> bool:
+        """Whether the training set out from the clusters that the model came with."""
+        return self.args.init is None and self._started_clustering.repeats is None
+
+    @property
     def named_before(self) -> list[bool]:
         """Which clusters have a name that is not this training's, or, without one, any name."""
         if self.clustering is None:
@@ -480,8 +485,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         if state is None:
             return {}
         sizes = torch.bincount(state.clusters, minlength=state.num_clusters).tolist()
-        kept = self.args.init is None and state.repeats is None
-        facts: dict[str, Any] = {"sizes": sizes, "keywords": self.keywords, "kept": kept}
+        facts: dict[str, Any] = {"sizes": sizes, "keywords": self.keywords}
+        facts["kept"] = self.kept_clusters
         if self.teacher_embeddings is not None:
             facts["teacher"] = f"embeddings of {self.teacher_embeddings.shape[1]} dimensions"
         return facts

@@ -185,18 +185,18 @@ def describe_num_clusters(num_clusters: int, noted: str | None) -> str:
 
     Args:
         num_clusters (`int`): Of the model as it stands.
-        noted (`str`, *optional*): What its training noted. Since then, merging alone can have
+        noted (`str`, *optional*): What its training noted. Since then, edits alone can have
             changed the number.
 
     Example:
         >>> describe_num_clusters(7, "8, found between 2 and 200")
-        '7, after merging; before: 8, found between 2 and 200'
+        '7, after edits; before: 8, found between 2 and 200'
     """
     if noted is None:
         return str(num_clusters)
     if noted.split(",")[0] == str(num_clusters):
         return noted
-    return f"{num_clusters}, after merging; before: {noted}"
+    return f"{num_clusters}, after edits; before: {noted}"
 
 
 def listed(value: str | Iterable[str] | None) -> list[str]:

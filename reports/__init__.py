@@ -2,7 +2,10 @@
 read back.
 """
 
+from .before_edit import end_unfinished, keep_before, undo
 from .console import describe
+from .edit_log import EditLog
+from .edited import edit, edit_again
 from .gather import gather_result
 from .interactive import draw_interactive_map
 from .language_models import LanguageModel
@@ -19,6 +22,7 @@ from .write import describe_for_card, write_preview, write_results
 
 __all__ = [
     "ClusteringResult",
+    "EditLog",
     "LanguageModel",
     "NameCache",
     "RunFolder",
@@ -26,12 +30,17 @@ __all__ = [
     "describe",
     "describe_for_card",
     "draw_interactive_map",
+    "edit",
+    "edit_again",
+    "end_unfinished",
     "find_namer",
     "gather_result",
+    "keep_before",
     "name_by_model",
     "named_by_people",
     "rename_saved",
     "topic_rows",
+    "undo",
     "write_predictions",
     "write_preview",
     "write_report",

@@ -22,11 +22,12 @@ def one_line(text: str, width: int) -> str:
 def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
     """Lines of a run on the result that it wrote to `output_dir`."""
     lines = [*cluster_table(result)]
-    if result.before_merge is not None:
-        known = result.before_merge >= 0
-        kept = int((result.before_merge == result.clusters)[known].sum())
+    if result.before_edits is not None:
+        known = result.before_edits >= 0
+        kept = int((result.before_edits == result.clusters)[known].sum())
         lines.append(
-            f"{kept:,} of {known.sum():,} documents are in the cluster they were in, merged or not."
+            f"{kept:,} of {known.sum():,} documents are in the cluster that they were in, as it is "
+            "edited."
         )
     if "outliers" in result.metrics:
         lines.append(

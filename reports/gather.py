@@ -51,7 +51,8 @@ def gather_result(
     data_args: DataArguments,
     metrics: dict[str, Any],
     origin: RunFolder,
-    before_merge: np.ndarray | None = None,
+    before_edits: np.ndarray | None = None,
+    placed: np.ndarray | None = None,
     is_preview: bool = False,
 ) -> ClusteringResult | None:
     """Cluster the run's documents with the model as it stands; name, score and place the clusters.
@@ -65,8 +66,10 @@ def gather_result(
         metrics (`dict`): What the training measured; empty where there was none.
         origin (`RunFolder`): Where the model comes from. A report on that run takes over its map
             and what it measured.
-        before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): After a merge, the
-            clusters that the documents had, -1 for none, under their new numbers.
+        before_edits (`np.ndarray` of shape `(num_usable,)`, *optional*): After edits of clusters,
+            those that the documents had, -1 for none, as they are edited.
+        placed (`np.ndarray` of shape `(num_usable,)`, *optional*): Clusters that people moved
+            documents to; -1 for the others.
         is_preview (`bool`, *optional*, defaults to `False`): Of the clusters that the training sets
             out from, before it; the map is then made of principal components, which takes no time.
 
@@ -75,10 +78,14 @@ def gather_result(
     """
     args, config = trainer.args, trainer.model.config
     prediction = trainer.predict_start() if is_preview else trainer.predict()
-    if args.merge:
+    if before_edits is not None:
         trainer.inference.note_distances(prediction.embeddings)
     if not trainer.is_world_process_zero():
         return None
+    are_placed = np.zeros(len(prediction.predictions), dtype=bool)
+    if placed is not None:
+        are_placed = placed >= 0
+        prediction.predictions[are_placed] = np.eye(config.num_clusters)[placed[are_placed]]
     clusters, probabilities = prediction.clusters, prediction.probabilities
     keywords_of_levels, keywords = trainer.keywords_of_levels, trainer.keywords
     if keywords is None:
@@ -90,7 +97,8 @@ def gather_result(
     threshold = None if is_preview else data_args.outlier_threshold
     embeddings = prediction.embeddings
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
-    measured = carry_over(origin.metrics(), bool(args.merge)) if args.reports_alone else {}
+    assigned = np.where(are_placed, clusters, assigned)
+    measured = carry_over(origin.metrics(), before_edits is not None) if args.reports_alone else {}
     measured |= metrics | score_clusters(trainer, embeddings, clusters)
     if documents.classes is not None:
         classes = documents.classes[documents.usable]
@@ -122,7 +130,7 @@ def gather_result(
         metrics=measured,
         settings=describe_settings(trainer, data_args, origin),
         history=trainer.state.log_history if args.do_train else origin.history(),
-        before_merge=before_merge,
+        before_edits=before_edits,
         levels=levels_of(config, keywords_of_levels),
         is_preview=is_preview,
     )
@@ -148,19 +156,19 @@ def mark_outliers(
     return np.where(trainer.inference.outlier_scores(embeddings) > threshold, OUTLIER, clusters)
 
 
-def carry_over(metrics: dict[str, Any], merged: bool) -> dict[str, Any]:
+def carry_over(metrics: dict[str, Any], edited: bool) -> dict[str, Any]:
     """What a run measured and a report on it cannot measure again.
 
     Args:
         metrics (`dict`): Of that run.
-        merged (`bool`): Whether its clusters have been merged since.
+        edited (`bool`): Whether its clusters have been edited since.
 
     Example:
-        >>> carry_over({"train_loss": 2.0, "eval_nmi": 0.5, "cluster_score": 0.4}, merged=True)
+        >>> carry_over({"train_loss": 2.0, "eval_nmi": 0.5, "cluster_score": 0.4}, edited=True)
         {'train_loss': 2.0}
     """
     gone = MEASURED_ANEW | {name for name in metrics if name.startswith("eval_")}
-    gone = gone | OF_THE_CLUSTERS if merged else gone - OF_THE_CLUSTERS
+    gone = gone | OF_THE_CLUSTERS if edited else gone - OF_THE_CLUSTERS
     return {name: value for name, value in metrics.items() if name not in gone}
 
 

@@ -31,7 +31,10 @@ def check_naming(
             "--name_with names the clusters of a model that is saved. Pass --do_train, or "
             "--do_report for a finished run."
         )
-    if not (args.do_train or args.merge) and Path(args.output_dir).resolve() != folder.resolve():
+    if (
+        not (args.do_train or args.edits_clusters)
+        and Path(args.output_dir).resolve() != folder.resolve()
+    ):
         raise InputError(
             "--name_with and --do_report put names into the model's own folder. Leave --output_dir "
             "out, or copy the folder first."

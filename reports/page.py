@@ -203,7 +203,7 @@ def policy(scripts: list[str]) -> str:
     )
 
 
-def render(result: ClusteringResult) -> str:
+def render(result: ClusteringResult, folder: str | None = None) -> str:
     """The page as HTML."""
     total = len(result.clusters)
     uncertain = np.argsort(result.probabilities, kind="stable")[:20].tolist()
@@ -220,7 +220,9 @@ def render(result: ClusteringResult) -> str:
         "confusion": None if result.classes is None else confusion(result.classes, result.clusters),
     }
     by_number = {row["cluster"]: row for row in clusters}
-    scripts = [get_plotlyjs(), (TEMPLATES / "report.js").read_text(encoding="utf-8")]
+    names = ["report.js", "report_edits.js"] if folder else ["report.js"]
+    own = [(TEMPLATES / name).read_text(encoding="utf-8") for name in names]
+    scripts = [get_plotlyjs(), *own]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
@@ -228,6 +230,7 @@ def render(result: ClusteringResult) -> str:
         title=result.title,
         source=result.settings.get("Texts"),
         is_preview=result.is_preview,
+        folder=folder,
         policy=policy(scripts),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
@@ -259,7 +262,14 @@ def render(result: ClusteringResult) -> str:
     )
 
 
-def write_report(path: Path, result: ClusteringResult) -> None:
-    """Write the page."""
+def write_report(path: Path, result: ClusteringResult, folder: str | None = None) -> None:
+    """Write the page.
+
+    Args:
+        path (`Path`): Where to.
+        result (`ClusteringResult`): What there is to tell.
+        folder (`str`, *optional*): Name of the folder of the model, whose clusters can then be
+            edited by a command that the page puts together.
+    """
     with replacing(path) as file:
-        file.write(render(result))
+        file.write(render(result, folder))

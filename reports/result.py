@@ -62,9 +62,8 @@ class ClusteringResult:
         metrics (`dict`): Scores, as `all_results.json` holds them.
         settings (`dict[str, str]`): What the texts are called, and how the model was trained.
         history (`list[dict]`): Log lines of the training, as `trainer_state.json` holds them.
-        before_merge (`np.ndarray` of shape `(num_usable,)`, *optional*): The clusters that the
-            documents had, -1 for none, under the numbers that a merge gave them. `None`: there was
-            no merge.
+        before_edits (`np.ndarray` of shape `(num_usable,)`, *optional*): The clusters that the
+            documents had, -1 for none, as people edited them. `None`: they did not.
         levels (`Sequence[Level]`, *optional*): Coarser levels of the clusters, the coarsest first.
         is_preview (`bool`, *optional*, defaults to `False`): Whether it is what a training sets out
             from, not what came of it.
@@ -83,7 +82,7 @@ class ClusteringResult:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
-    before_merge: np.ndarray | None = None
+    before_edits: np.ndarray | None = None
     levels: Sequence[Level] = ()
     is_preview: bool = False
 

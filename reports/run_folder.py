@@ -1,4 +1,4 @@
-"""What a run left in its folder, read back: enough to report on it, and to merge its clusters,
+"""What a run left in its folder, read back: enough to report on it, and to edit its clusters,
 without training.
 """
 
@@ -44,6 +44,9 @@ class RunFolder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+
+    def is_at(self, folder: str | Path) -> bool:
+        return self.folder.resolve() == Path(folder).resolve()
 
     @property
     def has_documents(self) -> bool:

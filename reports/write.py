@@ -52,7 +52,8 @@ def write_preview(result: ClusteringResult, output_dir: Path) -> None:
     part = (result.documents, result.assigned, result.probabilities, coarser)
     id2label = dict(enumerate(result.labels))
     write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions, result.levels)
-    write_report(output_dir / "results" / "report.html", result)
+    folder = None if result.is_preview else output_dir.absolute().name
+    write_report(output_dir / "results" / "report.html", result, folder)
 
 
 def describe_for_card(

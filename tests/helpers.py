@@ -9,6 +9,7 @@ import torch
 from sklearn.cluster import KMeans
 from transformers import CONFIG_MAPPING
 
+from bert_clustering.configuration_bert_cluster import BertClusterConfig
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.reports.result import ClusteringResult
 from bert_clustering.texts.attributes import Attributes
@@ -137,6 +138,15 @@ def watch_kmeans(monkeypatch: Any, module: Any) -> list[dict]:
 
     monkeypatch.setattr(module, "KMeans", watched)
     return runs
+
+
+def make_config(num_clusters: int, **more: Any) -> BertClusterConfig:
+    """Of a tiny model, whose clusters are called `topic 0`, `topic 1`, ..."""
+    config = BertClusterConfig(
+        backbone_config=tiny_config("bert"), num_clusters=num_clusters, **more
+    )
+    config.id2label = {cluster: f"topic {cluster}" for cluster in range(num_clusters)}
+    return config
 
 
 def make_groups(

@@ -172,12 +172,24 @@ def test_levels_that_cannot_be_are_refused(more, message, headless_dir, train_fi
     assert not (tmp_path / "run").exists()
 
 
-def test_levels_are_neither_merged_nor_changed_in_silence(trained, train_file, tmp_path):
-    with pytest.raises(SystemExit, match="levels of 2, 4 and 8 clusters, which cannot be merged"):
-        run(
-            *("--do_report", "--model_name_or_path", trained, "--merge", "1,2"),
-            *("--output_dir", tmp_path / "merged"),
-        )
+def test_clusters_of_levels_are_edited_inside_the_coarser_ones(trained, tmp_path):
+    inside = np.array(read_json(trained / "config.json")["levels"][-1])
+    crowded = np.bincount(inside).argmax()
+    (a, b, *_), other = np.flatnonzero(inside == crowded), np.flatnonzero(inside != crowded)[0]
+    command = ("--do_report", "--model_name_or_path", trained, "--output_dir", tmp_path / "edited")
+    with pytest.raises(SystemExit, match="at a coarser level they lie in different clusters"):
+        run(*command, "--merge", f"{a},{other}")
+    run(*command, "--merge", f"{a},{b}")
+    config = read_json(tmp_path / "edited" / "config.json")
+    assert len(config["id2label"]) == 7 == len(config["levels"][0])
+    before = read_json(trained / "config.json")["level_labels"]
+    assert config["level_labels"] == before
+    for row in read_rows(tmp_path / "edited" / "results" / "clusters.csv"):
+        above = config["levels"][0][int(row["cluster"])]
+        assert row["label_1"] == config["level_labels"][0][above]
+
+
+def test_levels_are_not_changed_in_silence(trained, train_file, tmp_path):
     with pytest.raises(SystemExit, match="--levels 3,8 was asked for"):
         train(trained, train_file, tmp_path / "run", "--levels", "3,8")
 

@@ -72,11 +72,36 @@ class ClusteringTrainingArguments(TrainingArguments):
             "--output_dir, they take the place of the old."
         },
     )
+    rename: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "With --do_report, as all edits: names of clusters, as in `3=Refunds`. The "
+            "edited model stays where it is, or goes to --output_dir."
+        },
+    )
     merge: list[str] | None = field(
         default=None,
         metadata={
-            "help": "With --do_report: numbers of clusters to make one, as in `3,7`; several "
-            "groups with spaces between. The model goes to --output_dir."
+            "help": "Numbers of clusters to make one, as in `3,7`; several groups with spaces "
+            "between."
+        },
+    )
+    split: list[str] | None = field(
+        default=None,
+        metadata={"help": "Clusters to split in two, as in `5`, or in more parts, as in `5:3`."},
+    )
+    drop: list[str] | None = field(
+        default=None,
+        metadata={"help": "Clusters to take away; their texts go to the next nearest."},
+    )
+    move: list[str] | None = field(
+        default=None, metadata={"help": "Texts to put into a cluster, as in `ID:4`."}
+    )
+    edits_of: str | None = field(
+        default=None,
+        metadata={
+            "help": "With --do_train: folder of a model whose edits are made again after the "
+            "training. Unset: those of --model_name_or_path, where its clusters start anew."
         },
     )
     resume_from_checkpoint: str | None = field(
@@ -270,6 +295,11 @@ class ClusteringTrainingArguments(TrainingArguments):
     def resumes_last(self) -> bool:
         """Whether the run goes on from the last checkpoint of its folder, not from a named one."""
         return self.resume_from_checkpoint is True
+
+    @property
+    def edits_clusters(self) -> bool:
+        """Whether clusters of a finished model are edited."""
+        return any((self.rename, self.merge, self.split, self.drop, self.move))
 
     @property
     def reports_alone(self) -> bool:

@@ -43,11 +43,6 @@ def check_levels(
             f"The model has {holds}, --levels {args.levels} was asked for. Leave it out to keep "
             "its clusters, or pass --init auto to start anew."
         )
-    if args.merge and held:
-        raise InputError(
-            f"--merge: the model has levels of {_listed(held)} clusters, which cannot be merged. "
-            "Train one without --levels, or with other ones."
-        )
 
 
 def _listed(sizes: list[int]) -> str:

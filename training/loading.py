@@ -17,8 +17,8 @@ from ..modeling_bert_cluster import BertForClustering, check_masked_lm
 from ..texts.prefix import add_text_prefix
 from ..texts.tokens import check_mask_token, limit_length
 from .arguments import ClusteringTrainingArguments
+from .edits import asked_edits
 from .levels import check_levels
-from .merging import parse_groups
 from .run_arguments import DataArguments, ModelArguments
 
 
@@ -124,7 +124,7 @@ def _check_clusters(
 ) -> None:
     """Whether a model that has clusters, or a checkpoint of one, suits the run."""
     name, asked_for = model_args.model_name_or_path, model_args.num_clusters
-    parse_groups(training_args.merge or [], config.num_clusters)
+    asked_edits(training_args).check(config)
     knows_distances = training_args.do_train or config.typical_distance
     if data_args.outlier_threshold is not None and not knows_distances:
         raise InputError(

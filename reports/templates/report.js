@@ -198,6 +198,7 @@ function showText(i) {
   const facts = [`id ${documents.id[i]}`, ...(trend ? [`${trend.column}: ${trend.written[i]}`] : []), ...groups.map((group) => `${group.column}: ${group.names[group.parts[i]]}`)];
   element("mix").replaceChildren(make("p", documents.text[i], { dir: "auto" }), make("small", facts.join(" · "), { dir: "auto" }), mix);
   element("mix").hidden = false;
+  document.dispatchEvent(new CustomEvent("text-shown", { detail: i }));
   element("mix").scrollIntoView({ block: "nearest" });
 }
 
@@ -314,7 +315,7 @@ function drawCurves() {
   const { x, y } = data.curves.sizes;
   const count = y.length ? y[0].length : 0;
   element("sizes").parentElement.hidden = !count;
-  const known = count === clusters.length; // else clusters were merged since
+  const known = count === clusters.length; // else clusters were edited since
   const sizes = [...Array(count).keys()].map((k) => ({
     type: "scatter", mode: "lines+markers", x, y: y.map((row) => row[k]), marker: { size: 4 },
     line: { width: 1.5, color: known ? byNumber.get(k).color : ink().soft },

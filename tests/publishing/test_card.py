@@ -84,9 +84,9 @@ def test_a_hub_id_is_no_path_of_this_machine(tmp_path, monkeypatch):
 def test_what_is_said_of_the_number_of_clusters():
     assert describe_num_clusters(8, "8, found between 2 and 200") == "8, found between 2 and 200"
     merged = describe_num_clusters(7, "8, found between 2 and 200")
-    assert merged == "7, after merging; before: 8, found between 2 and 200"
+    assert merged == "7, after edits; before: 8, found between 2 and 200"
     assert describe_num_clusters(7, merged) == merged
-    assert describe_num_clusters(80, "8, given") == "80, after merging; before: 8, given"
+    assert describe_num_clusters(80, "8, given") == "80, after edits; before: 8, given"
     assert describe_num_clusters(8, None) == "8"  # a run that did not note it
 
 
@@ -278,7 +278,7 @@ def test_the_card_says_where_the_number_of_clusters_is_from(train, run, tmp_path
 
     merge = ("--do_report", "--merge", "0,1", "--output_dir", tmp_path / "merged")
     card = run("--model_name_or_path", tmp_path / "run", *merge)
-    assert limits(card) == f"{number - 1}, after merging; before: {found}"
+    assert limits(card) == f"{number - 1}, after edits; before: {found}"
     card = train(model=tmp_path / "run", output="on")
     assert limits(card) == f"{number}, kept from the model"
     assert limits(train("--num_clusters", 3, output="given")) == "3, given"

@@ -58,9 +58,9 @@ def test_outliers_are_counted_where_they_were_asked_for():
     assert "1 of 3 documents belong nowhere: cluster -1 in the CSV." in told[2]
 
 
-def test_a_merge_tells_how_many_documents_stayed_where_they_were():
+def test_edits_tell_how_many_documents_stayed_where_they_were():
     before = np.array([0, 0, 1, -1])
-    result = make_result(["a", "b", "c", "d"], [0, 1, 1, 1], ["A", "B"], before_merge=before)
-    assert "2 of 3 documents are in the cluster they were in, merged or not." in describe(
+    result = make_result(["a", "b", "c", "d"], [0, 1, 1, 1], ["A", "B"], before_edits=before)
+    assert "2 of 3 documents are in the cluster that they were in, as it is edited." in describe(
         result, Path("run")
     )

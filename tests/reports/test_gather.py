@@ -32,8 +32,8 @@ MEASURED = {
 
 def test_a_report_takes_over_what_it_cannot_measure_and_no_more():
     kept, before = list(MEASURED)[:10], dict(MEASURED)
-    assert list(carry_over(MEASURED, merged=False)) == kept
-    assert list(carry_over(MEASURED, merged=True)) == kept[:4], "the clusters are no more"
+    assert list(carry_over(MEASURED, edited=False)) == kept
+    assert list(carry_over(MEASURED, edited=True)) == kept[:4], "the clusters are no more"
     assert before == MEASURED
 
 

@@ -3,7 +3,10 @@ hostile runs.
 """
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -399,3 +402,53 @@ def test_a_cluster_of_any_level_is_chosen_by_keyboard(with_levels):
     page.find("#reset")[0].click()
     page.wait("map.data[0].selectedpoints == null")
     assert fruit.get_attribute("aria-pressed") == "false"
+
+
+def test_changes_of_the_clusters_make_a_command_that_any_shell_reads(browser, tmp_path):
+    labels = ["pear", "moon", "fig", "loan", "sun"]
+    ids = ["a", "$(touch hacked)", "it's `here`!", 'two "words"', "-5", "line\nbreak"]
+    texts = [f"text {row}" for row in range(6)]
+    write_report(
+        tmp_path / "edits.html", make_result(texts, [0, 1, 2, 3, 4, 4], labels, ids=ids), "my run"
+    )
+    browser.resize(390, 844, mobile=True)
+    browser.open(tmp_path / "edits.html")
+    assert not browser.find("#edits")[0].is_displayed()
+    picks = {pick.get_attribute("value"): pick for pick in browser.find("#clusters .pick")}
+
+    def change(kind: str, *numbers: int) -> None:
+        for number in numbers:
+            picks[str(number)].send_keys(Keys.SPACE)
+        browser.find(f"[data-edit={kind}]")[0].send_keys(Keys.ENTER)
+
+    change("drop", 0)
+    change("split", 1)
+    change("merge", 1, 2)  # in the place of the split
+    browser.run("document.getElementById('new-name').value = 'Börse & $(touch hacked)'")
+    change("rename", 2)
+    for row, target in ((1, 3), (2, 3), (3, 4)):
+        browser.run("showText(arguments[0])", row)
+        select = browser.find("#mix select")[0]
+        script = (
+            "arguments[0].value = arguments[1], arguments[0].dispatchEvent(new Event('change'))"
+        )
+        browser.run(script, select, str(target))
+    for row in (4, 5):
+        browser.run("showText(arguments[0])", row)
+        assert not browser.find("#mix select"), "no command can say it"
+    assert browser.run("document.documentElement.scrollWidth <= 390")
+    command = browser.find("#command")[0].text
+    fake = tmp_path / "bert-clustering"
+    fake.write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    fake.chmod(0o755)
+    path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=os.environ | path, capture_output=True, check=True
+    )
+    assert json.loads(done.stdout) == [
+        *("edit", "my run", "--rename", "2=Börse & $(touch hacked)", "--merge", "1,2"),
+        *("--drop", "0", "--move", f"{ids[1]}:3", "--move", f"{ids[2]}:3", "--move", f"{ids[3]}:4"),
+    ]
+    assert not (tmp_path / "hacked").exists()
+    browser.find("#edits [type=reset]")[0].send_keys(Keys.ENTER)
+    browser.wait("document.getElementById('edits').hidden")

@@ -304,7 +304,7 @@ def test_merged_clusters_make_a_model_like_any_other(run_copy, tmp_path, capsys)
         "the old one stays"
     )
     kept = re.search(
-        r"(\d+) of 94 documents are in the cluster they were in", capsys.readouterr().out
+        r"(\d+) of 94 documents are in the cluster that they were in", capsys.readouterr().out
     )[1]
     rows, numbers = read_rows(merged), {"0": "0", "1": "1", "2": "0", "": ""}
     assert sum(
@@ -342,7 +342,7 @@ def test_merged_clusters_make_a_model_like_any_other(run_copy, tmp_path, capsys)
     again = read_json(merged / "all_results.json")
     assert again | {"stages": metrics["stages"]} == metrics, "new texts change no score"
     with pytest.raises(
-        SystemExit, match="already holds a model. Choose another folder for the merged one"
+        SystemExit, match="already holds a model. Choose another folder for the edited one"
     ):
         call(
             "--do_report",
@@ -381,13 +381,9 @@ BAD_REPORTS = {
         ["--do_report", "--model_name_or_path", "{encoder}"],
         "There is no '.*clusters.csv' to report on",
     ),
-    "merge in place": (
-        ["--do_report", "--model_name_or_path", "{run}", "--merge", "0,1"],
-        "already holds a model",
-    ),
     "merge of what is not there": (
         ["--do_report", "--model_name_or_path", "{run}", "--merge", "1,3", "--output_dir", "{new}"],
-        "--merge 1,3: there is no cluster 3; the model has 0 to 2",
+        "There is no cluster 3 to edit; the model has 0 to 2",
     ),
     "merge without a report": (
         [

@@ -271,8 +271,7 @@ def report(
     """
     output_dir, config = Path(trainer.args.output_dir), trainer.model.config
     by_people = named_by_people(config, trainer.named_before, origin) if namer else []
-    placed = log.places(documents)
-    result = gather_result(trainer, documents, data_args, metrics, origin, before_edits, placed)
+    result = gather_result(trainer, documents, data_args, metrics, origin, before_edits, log)
     is_new = trainer.args.do_train or trainer.args.edits_clusters
     if result is not None and namer is not None:
         cache = NameCache(output_dir, origin.folder)

@@ -96,7 +96,7 @@ def edit_again(
     hashes, clusters = hash_texts(documents.usable_texts), prediction.clusters
     for entry in log.entries:
         centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
-        found = Again(entry, hashes, clusters, prediction.embeddings, centroids)
+        found = Translation(entry, hashes, clusters, prediction.embeddings, centroids)
         found.translate(rows_of_ids(documents), trainer.model.config)
         clusters = edit(
             trainer, found.edits, documents, clusters, made, found.parts, found.not_made
@@ -110,7 +110,7 @@ def edit_again(
     return made, clusters
 
 
-class Again:
+class Translation:
     """One command's edits, put into the numbers of a new model.
 
     Args:

@@ -16,6 +16,7 @@ from ..trainer import ClusteringTrainer
 from ..training.keywords import find_keywords_of_levels
 from ..training.run_arguments import DataArguments
 from ..training.stages import stage
+from .edit_log import EditLog
 from .layout import project, project_roughly
 from .levels import levels_of
 from .result import (
@@ -52,7 +53,7 @@ def gather_result(
     metrics: dict[str, Any],
     origin: RunFolder,
     before_edits: np.ndarray | None = None,
-    placed: np.ndarray | None = None,
+    log: EditLog | None = None,
     is_preview: bool = False,
 ) -> ClusteringResult | None:
     """Cluster the run's documents with the model as it stands; name, score and place the clusters.
@@ -68,8 +69,8 @@ def gather_result(
             and what it measured.
         before_edits (`np.ndarray` of shape `(num_usable,)`, *optional*): After edits of clusters,
             those that the documents had, -1 for none, as they are edited.
-        placed (`np.ndarray` of shape `(num_usable,)`, *optional*): Clusters that people moved
-            documents to; -1 for the others.
+        log (`EditLog`, *optional*): Of the model; it says which documents people moved. `None`: in
+            a report, that of `origin`.
         is_preview (`bool`, *optional*, defaults to `False`): Of the clusters that the training sets
             out from, before it; the map is then made of principal components, which takes no time.
 
@@ -82,10 +83,10 @@ def gather_result(
         trainer.inference.note_distances(prediction.embeddings)
     if not trainer.is_world_process_zero():
         return None
-    are_placed = np.zeros(len(prediction.predictions), dtype=bool)
-    if placed is not None:
-        are_placed = placed >= 0
-        prediction.predictions[are_placed] = np.eye(config.num_clusters)[placed[are_placed]]
+    if log is None:
+        log = EditLog.read(origin.folder) if args.reports_alone else EditLog()
+    placed = log.places(documents)
+    prediction.predictions[placed >= 0] = np.eye(config.num_clusters)[placed[placed >= 0]]
     clusters, probabilities = prediction.clusters, prediction.probabilities
     keywords_of_levels, keywords = trainer.keywords_of_levels, trainer.keywords
     if keywords is None:
@@ -97,7 +98,7 @@ def gather_result(
     threshold = None if is_preview else data_args.outlier_threshold
     embeddings = prediction.embeddings
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
-    assigned = np.where(are_placed, clusters, assigned)
+    assigned = np.where(placed >= 0, clusters, assigned)
     measured = carry_over(origin.metrics(), before_edits is not None) if args.reports_alone else {}
     measured |= metrics | score_clusters(trainer, embeddings, clusters)
     if documents.classes is not None:

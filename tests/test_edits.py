@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from bert_clustering import BertForClustering, cli
+from bert_clustering import BertForClustering, TextClustering, cli
 
 
 COMMON = ("--disable_tqdm", "true", "--use_cpu", "true", "--bf16", "false")
@@ -108,6 +108,9 @@ def test_a_text_that_is_moved_stays_there(model, trained, tmp_path):
     gone = next(number for number in "012" if number not in (target, before[0]["cluster"]))
     call("edit", model, "--drop", gone)
     assert read_rows(model)[0]["label"] == "Here", "whatever its number"
+    assert TextClustering.load(model).topics_["size"].sum() == len(before)
+    labels = TextClustering.load(model).labels_
+    assert labels[0] == int(read_rows(model)[0]["cluster"]), "from Python too"
     call("edit", model, "--rename", "0=There", "--output", tmp_path / "new")
     assert [row["id"] for row in read_rows(tmp_path / "new")] == [row["id"] for row in before]
     assert read_rows(model)[0]["label"] == "Here", "the old one stays"

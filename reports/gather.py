@@ -13,6 +13,7 @@ from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
 from ..texts.names import name_levels
 from ..trainer import ClusteringTrainer
+from ..training.inference import ClusterPrediction
 from ..training.keywords import find_keywords_of_levels
 from ..training.run_arguments import DataArguments
 from ..training.stages import stage
@@ -100,15 +101,7 @@ def gather_result(
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
     assigned = np.where(placed >= 0, clusters, assigned)
     measured = carry_over(origin.metrics(), before_edits is not None) if args.reports_alone else {}
-    measured |= metrics | score_clusters(trainer, embeddings, clusters)
-    if documents.classes is not None:
-        classes = documents.classes[documents.usable]
-        measured |= score_against_gold(trainer, classes, clusters, probabilities)
-    if trainer.unfound_topics:
-        measured[UNFOUND] = trainer.unfound_topics
-    measured["num_clusters"] = config.num_clusters
-    means = mean_per_cluster(probabilities, clusters, config.num_clusters)
-    measured["cluster_probability"] = means.tolist()
+    measured |= metrics | measure(trainer, documents, prediction)
     if threshold is not None:
         measured["outliers"] = int((assigned == OUTLIER).sum())
     positions = origin.positions() if args.reports_alone else None
@@ -186,6 +179,23 @@ def describe_settings(
     settings.pop("Texts", None)  # those that the model was trained on
     texts = hub_id(data_args.dataset_name) or Path(os.path.abspath(data_args.source)).name
     return {"Texts": texts} | settings
+
+
+def measure(
+    trainer: ClusteringTrainer, documents: Documents, prediction: ClusterPrediction
+) -> dict[str, Any]:
+    """What there is to measure of the documents' clusters."""
+    clusters, num_clusters = prediction.clusters, trainer.model.config.num_clusters
+    probabilities = prediction.probabilities
+    means = mean_per_cluster(probabilities, clusters, num_clusters)
+    measured = {"num_clusters": num_clusters, "cluster_probability": means.tolist()}
+    measured |= score_clusters(trainer, prediction.embeddings, clusters)
+    if documents.classes is not None:
+        classes = documents.classes[documents.usable]
+        measured |= score_against_gold(trainer, classes, clusters, probabilities)
+    if trainer.unfound_topics:
+        measured[UNFOUND] = trainer.unfound_topics
+    return measured
 
 
 def score_clusters(

@@ -46,17 +46,12 @@ def apply_edits(
         `np.ndarray` of shape `(num_documents,)`: The clusters, as they are edited, under their new
         numbers; -1 for none, and where it is dropped.
     """
-    centroids = model.cluster_head.centroids.detach().cpu().numpy()
-    num_clusters, clusters = len(centroids), clusters.copy()
+    centroids, num_clusters = model.cluster_head.centroids, model.config.num_clusters
+    before, clusters = centroids.detach().cpu().numpy(), clusters.copy()
     sizes = np.bincount(clusters[clusters >= 0], minlength=num_clusters).clip(min=1)
-    sums = centroids * sizes[:, None]
+    sums = before * sizes[:, None]
     for id_, target in edits.move.items():
-        embedding, source = embeddings[rows[id_]], clusters[rows[id_]]
-        if source >= 0 and sizes[source] > 1:  # an empty cluster stays where it is
-            sums[source] -= embedding
-            sizes[source] -= 1
-        sums[target] += embedding
-        sizes[target] += 1
+        _move(embeddings[rows[id_]], clusters[rows[id_]], target, sums, sizes)
         clusters[rows[id_]] = target
     numbers, part_numbers = edits.new_numbers(num_clusters), edits.part_numbers(num_clusters)
     kept = numbers >= 0
@@ -69,13 +64,22 @@ def apply_edits(
     for cluster, numbers_of_parts in part_numbers.items():
         for part, number in enumerate(numbers_of_parts):
             is_in = (clusters == cluster) & (parts == part)
-            edited[number] = embeddings[is_in].mean(axis=0)
+            edited[number] = embeddings[is_in].mean(axis=0) if is_in.any() else before[cluster]
             found[is_in] = number
     _edit_config(model.config, edits, len(edited))
-    model.cluster_head.centroids = torch.nn.Parameter(
-        torch.from_numpy(edited).to(model.cluster_head.centroids)
-    )
+    model.cluster_head.centroids = torch.nn.Parameter(torch.from_numpy(edited).to(centroids))
     return found
+
+
+def _move(
+    embedding: np.ndarray, source: int, target: int, sums: np.ndarray, sizes: np.ndarray
+) -> None:
+    """Take a document from the sum of one cluster, and add it to that of another."""
+    if source >= 0 and sizes[source] > 1:  # a cluster that is left empty stays where it is
+        sums[source] -= embedding
+        sizes[source] -= 1
+    sums[target] += embedding
+    sizes[target] += 1
 
 
 def _edit_config(config: BertClusterConfig, edits: Edits, num_clusters: int) -> None:

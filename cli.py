@@ -12,12 +12,16 @@ from typer.core import TyperGroup
 
 from . import run_clustering
 from .errors import InputError
+from .publishing import FORMATS, check_export, export_model
 from .reports import undo
 from .texts.attributes import is_taken
 from .texts.columns import find_id_column, find_text_column, find_time_column
 from .texts.language import choose_encoder
 from .texts.readers import Columns
 from .texts.tables import read_batches
+from .training.arguments import ClusteringTrainingArguments
+from .training.loading import load_model, load_tokenizer
+from .training.run_arguments import DataArguments, ModelArguments
 
 
 class OneWord(TyperGroup):
@@ -33,8 +37,9 @@ app = typer.Typer(cls=OneWord, add_completion=False, rich_markup_mode=None)
 
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="To change the clusters of a finished model: bert-clustering edit --help. All options "
-    "of run_clustering.py may follow, as --max_seq_length 256; see them with: "
+    epilog="Of a finished model, `bert-clustering edit --help` changes the clusters, and "
+    "`bert-clustering export --help` writes it for other libraries. All options of "
+    "run_clustering.py may follow, as --max_seq_length 256; see them with: "
     "python -m bert_clustering.run_clustering --help",
 )
 def cluster(
@@ -158,6 +163,26 @@ def edit_clusters(
     run_clustering.main([*options, *context.args])
     if opens:
         show(output or model)
+
+
+@app.command("export")
+def write_export(
+    model: Annotated[str, typer.Argument(help="Folder of a run, or Hub id of a model.")],
+    to: Annotated[str, typer.Option("--to", help=f"One of {', '.join(FORMATS)}.")],
+    output: Annotated[
+        str | None, typer.Option("--output", help="Folder. Unset: MODEL's name, - and the format.")
+    ] = None,
+) -> None:
+    """Write a model in a format that needs neither this package nor remote code."""
+    folder = Path(output or f"{Path(model).absolute().name}-{to}")
+    args = ModelArguments(model), DataArguments(), ClusteringTrainingArguments(use_cpu=True)
+    try:
+        check_export(to, folder)
+        tokenizer = load_tokenizer(*args)
+        export_model(load_model(args[0], args[2]), tokenizer, to, folder)
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from error
+    typer.echo(f"Exported to '{folder}'. How to use it: {folder / 'README.md'}")
 
 
 def show(folder: str) -> None:

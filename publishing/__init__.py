@@ -3,13 +3,17 @@ this machine.
 """
 
 from .card import NUM_CLUSTERS, describe_num_clusters, hub_id, rename_in_card
+from .export import FORMATS, check_export, export_model
 from .push import HubMixin, hub_files, publish
 
 
 __all__ = [
+    "FORMATS",
     "NUM_CLUSTERS",
     "HubMixin",
+    "check_export",
     "describe_num_clusters",
+    "export_model",
     "hub_files",
     "hub_id",
     "publish",

@@ -70,7 +70,8 @@ def load_tokenizer(
         tokenizer = add_text_prefix(tokenizer, prefix) if prefix.strip() else tokenizer
     if has_clusters and data_args.max_seq_length:
         tokenizer.model_max_length = VERY_LARGE_INTEGER  # that of an earlier run does not bind
-    max_seq_length = data_args.max_seq_length or min(tokenizer.model_max_length, 128)
+    own = tokenizer.model_max_length if has_clusters else min(tokenizer.model_max_length, 128)
+    max_seq_length = data_args.max_seq_length or own
     limit_length(tokenizer, max_seq_length, backbone_config.max_position_embeddings)
     return tokenizer
 

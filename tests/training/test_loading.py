@@ -1,5 +1,6 @@
-"""What an encoder's sentence-transformers configuration asks for."""
+"""What an encoder's configuration asks for, and how much of a text is read."""
 
+import copy
 import json
 import os
 import subprocess
@@ -8,7 +9,11 @@ import sys
 import pytest
 from loopback_hub import LoopbackHub
 
-from bert_clustering.training.loading import read_prompt
+from bert_clustering import BertForClustering
+from bert_clustering.training.arguments import ClusteringTrainingArguments
+from bert_clustering.training.loading import load_tokenizer, read_prompt
+from bert_clustering.training.run_arguments import DataArguments, ModelArguments
+from helpers import make_config
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,23 @@ def test_the_prompt_for_clustering_goes_before_the_default_one(config, prompt, t
     if config is not None:
         (tmp_path / "config_sentence_transformers.json").write_text(json.dumps(config))
     assert read_prompt(str(tmp_path), {"revision": "main"}) == prompt
+
+
+@pytest.mark.parametrize("asked_for, length", [(None, 256), (64, 64), (280, 280)])
+def test_a_finished_model_reads_as_much_as_it_was_trained_on(
+    tokenizer, tmp_path, asked_for, length
+):
+    config = make_config(2)
+    config.backbone_config.max_position_embeddings = 300
+    BertForClustering(config).save_pretrained(tmp_path)
+    saved = copy.deepcopy(tokenizer)
+    saved.model_max_length = 256
+    saved.save_pretrained(tmp_path)
+    args = ClusteringTrainingArguments(str(tmp_path), use_cpu=True)
+    loaded = load_tokenizer(
+        ModelArguments(str(tmp_path)), DataArguments(max_seq_length=asked_for), args
+    )
+    assert loaded.model_max_length == length
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .atlas import atlas_command
+from .page import MAX_POINTS
 from .result import SCORES, STAGES, ClusteringResult
 
 
@@ -34,9 +36,15 @@ def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
             f"{result.metrics['outliers']:,} of {len(result.clusters):,} documents belong nowhere: "
             "cluster -1 in the CSV."
         )
-    about = [*result.about_topics, *(result.trend.tell(result.labels) if result.trend else ())]
-    lines += [one_line(line, 160) for line in about]
-    return [*lines, *score_table(result), f"Report: {output_dir / 'results' / 'report.html'}"]
+    findings = [f"{title}: {told}." for title, told in result.findings]
+    lines += [one_line(line, 400) for line in (*result.about_topics, *findings)]
+    lines += score_table(result)
+    if len(result.clusters) > MAX_POINTS:
+        lines.append(
+            f"The report shows {MAX_POINTS:,} of the texts. All of them, on the same map, after "
+            f"pip install embedding-atlas: {atlas_command(output_dir)}"
+        )
+    return [*lines, f"Report: {output_dir / 'results' / 'report.html'}"]
 
 
 def cluster_table(result: ClusteringResult, width: int = 110) -> Iterator[str]:
@@ -47,7 +55,8 @@ def cluster_table(result: ClusteringResult, width: int = 110) -> Iterator[str]:
         if stability is not None:
             trust += f", stability {stability:.2f}"
         share = size / len(result.clusters)
-        yield f"{one_line(result.labels[cluster], 40)}: {size:,} documents ({share:.1%}), {trust}"
+        count = f"{size:,} document{'' if size == 1 else 's'} ({share:.1%})"
+        yield f"{one_line(result.labels[cluster], 40)}: {count}, {trust}"
         for row in result.nearest[cluster]:
             yield f"    {one_line(result.texts[row], width - 4)}"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,10 @@ NO_GROUP = "(none)"
 LONGEST = {"D": 62, "W": 62, "M": 120}  # periods that are shown at most, in NumPy's units
 NAMES = {"D": "day", "W": "week", "M": "month", "Y": "year"}
 FEWEST = 10  # texts of a period whose shares say something
+PER_CLUSTER = 5  # texts of each cluster in a period, which make a curve that can be read
+FEW = 6  # periods that make a curve
 THURSDAY = 3  # days that 1970-01-01 comes after its week's Monday
-MOST_TOLD = 5  # clusters that a sentence names
+MOST_TOLD = 3  # clusters that a sentence names
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,21 @@ class Groups(Cut):
     ratios: np.ndarray
     are_significant: np.ndarray
 
+    def tell(self, labels: Sequence[str]) -> list[tuple[str, str]]:
+        """Which groups have more of which clusters, for people: a title and what it heads; nothing
+        where no group has.
+        """
+        more = self.are_significant & (self.ratios > 1)
+        excess = np.where(more, self.counts * (1 - 1 / self.ratios.clip(min=1)), 0)
+        order = np.argsort(-excess, axis=None, kind="stable")[: more.sum()]
+        cells = np.column_stack(np.unravel_index(order, more.shape)).tolist()
+        told = [
+            f"{self.names[g]} in {labels[c]} ({self.ratios[c, g]:.1f} times the expected)"
+            for c, g in cells[:MOST_TOLD]
+        ]
+        rest = f" and {len(cells) - MOST_TOLD} more" if len(cells) > MOST_TOLD else ""
+        return [(f"More by {self.column}", f"{'; '.join(told)}{rest}")] if told else []
+
 
 @dataclass(frozen=True, eq=False)
 class Trend(Cut):
@@ -83,8 +101,18 @@ class Trend(Cut):
         halves = np.stack([self.counts[:, :middle].sum(1), self.counts[:, middle:].sum(1)], axis=1)
         return halves / halves.sum(axis=0).clip(min=1)
 
-    def tell(self, labels: Sequence[str]) -> list[str]:
-        """Sentences on what grows and fades, for people; none where nothing does."""
+    def row(self, cluster: int) -> dict[str, Any]:
+        """What is known of one cluster: `counts`, `z`, and the `change` that it makes, `"growing"`,
+        `"fading"` or `None`.
+        """
+        z = float(self.z[cluster])
+        change = ("growing" if z > 0 else "fading") if self.are_changing[cluster] else None
+        return {"counts": self.counts[cluster].tolist(), "z": z, "change": change}
+
+    def tell(self, labels: Sequence[str]) -> list[tuple[str, str]]:
+        """What grows and fades, for people: titles and what they head; nothing where nothing
+        does.
+        """
         lines = []
         for direction, title in ((1, "Growing"), (-1, "Fading")):
             order = np.argsort(-direction * self.z, kind="stable")
@@ -94,7 +122,7 @@ class Trend(Cut):
                 for c in found[:MOST_TOLD]
             ]
             more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-            lines += [f"{title}: {', '.join(told)}{more}."] if told else []
+            lines += [(title, f"{'; '.join(told)}{more}")] if told else []
         return lines
 
 
@@ -137,7 +165,7 @@ def cut_by_time(
     known = ~np.isnat(times)
     if not known.any():
         return None
-    unit = choose_unit(times[known])
+    unit = choose_unit(times[known], num_clusters)
     periods = number_periods(times, unit)
     first, last = periods[known].min(), periods[known].max()
     if first == last:
@@ -148,19 +176,19 @@ def cut_by_time(
     return Trend(column, names, parts, counts, NAMES[unit], *compare_periods(counts))
 
 
-def choose_unit(times: np.ndarray) -> str:
+def choose_unit(times: np.ndarray, num_clusters: int = 1) -> str:
     """NumPy's unit of the periods that times are shown by: the shortest of which there are not too
-    many, and not too few texts in each.
+    many, and not too few texts of each cluster in each, or else not too few texts.
 
     Example:
         >>> choose_unit(np.arange("2024-01-01", "2024-06-30", dtype="datetime64[h]"))
         'W'
     """
-    for unit, most in LONGEST.items():
-        periods = number_periods(times, unit)
-        count = periods.max() - periods.min() + 1
-        if count <= most and len(times) >= FEWEST * count:
-            return unit
+    spans = [np.ptp(number_periods(times, unit)) + 1 for unit in LONGEST]
+    for least, fewest in ((FEW, max(FEWEST, PER_CLUSTER * num_clusters)), (1, FEWEST)):
+        for (unit, most), count in zip(LONGEST.items(), spans, strict=True):
+            if least <= count <= most and len(times) >= fewest * count:
+                return unit
     return "Y"
 
 

@@ -9,7 +9,6 @@ other script than the page's own run, and nothing be loaded from anywhere.
 import base64
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from .atlas import atlas_command
 from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
 from .cuts import FEWEST
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .levels import make_tree
-from .result import SCORES, ClusteringResult
+from .result import SCORES, STABLE, ClusteringResult
 from .topics import topic_rows
 
 
@@ -182,8 +182,6 @@ def figures(result: ClusteringResult) -> list[tuple[str, str, str]]:
     ]
     if not result.is_preview:
         shown.append(("Mean probability", sure, "of a text's most probable cluster"))
-    if math.isfinite(metrics.get("eval_silhouette") or math.nan):
-        shown.append(("Silhouette", f"{metrics['eval_silhouette']:.2f}", "cosine, from -1 to 1"))
     if "eval_accuracy" in metrics:
         shown.append(("Accuracy", f"{metrics['eval_accuracy']:.1%}", "against the gold classes"))
     return shown
@@ -243,9 +241,11 @@ def render(result: ClusteringResult, folder: str | None = None) -> str:
         trend=result.trend,
         fewest=FEWEST,
         cuts=result.cuts,
-        labels=result.labels,
+        findings=result.findings,
+        stable=STABLE,
         skipped=len(result.documents) - total,
         thinned=len(rows) < total,
+        command=atlas_command(Path(folder)) if folder else None,
         shown=len(rows),
         total=total,
         cut=length,
@@ -269,7 +269,7 @@ def write_report(path: Path, result: ClusteringResult, folder: str | None = None
         path (`Path`): Where to.
         result (`ClusteringResult`): What there is to tell.
         folder (`str`, *optional*): Name of the folder of the model, whose clusters can then be
-            edited by a command that the page puts together.
+            edited by a command that the page puts together, and whose texts stand in `ATLAS`.
     """
     with replacing(path) as file:
         file.write(render(result, folder))

@@ -14,7 +14,7 @@ from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
-from .cuts import Groups, Trend, cut_by_group, cut_by_time
+from .cuts import MOST_TOLD, Groups, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
 from .levels import Level, coarser_probabilities
@@ -22,6 +22,7 @@ from .nearest import nearest_documents
 
 
 UNFOUND = "topics_without_texts"  # in the metrics
+STABLE = 0.6  # a cluster's stability, below which it may be chance
 OUTLIER = -1  # the cluster of documents that belong nowhere
 OUTLIER_LABEL = "outlier"
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes
@@ -193,6 +194,29 @@ class ClusteringResult:
         found = [self.labels[cluster] for cluster in self.clusters]
         unfound = self.metrics.get(UNFOUND, [])
         return describe_known(known, self.labels, found, self.texts, unfound)
+
+    @property
+    def findings(self) -> list[tuple[str, str]]:
+        """What a person should know first: what to trust, what changes, and for whom; titles and
+        what they head.
+        """
+        trust = [("Stable", self.about_stability)] if self.about_stability else []
+        cuts = [*([self.trend] if self.trend else ()), *self.cuts]
+        return [*trust, *(line for cut in cuts for line in cut.tell(self.labels))]
+
+    @property
+    def about_stability(self) -> str | None:
+        """How many clusters can be trusted, and which cannot, where that is known."""
+        known = [c for c, stability in enumerate(self.stabilities) if stability is not None]
+        chance = [c for c in known if (self.stabilities[c] or 0) < STABLE]
+        if not known:
+            return None
+        largest = sorted(chance, key=lambda c: -self.sizes[c])[:MOST_TOLD]
+        names = "; ".join(self.labels[c] for c in largest)
+        more = f" and {len(chance) - MOST_TOLD} more" if len(chance) > MOST_TOLD else ""
+        share = self.sizes[chance].sum() / len(self.clusters)
+        doubt = f"; may be chance ({share:.1%} of the texts): {names}{more}" if chance else ""
+        return f"{len(known) - len(chance)} of {len(known)} clusters{doubt}"
 
     @property
     def about_start(self) -> str | None:

@@ -68,6 +68,7 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
             "stability": result.stabilities[cluster],
         }
         | ({"parent": int(result.levels[-1].inside[cluster])} if result.levels else {})
+        | ({"trend": result.trend.row(cluster)} if result.trend else {})
         for cluster, label in enumerate(result.labels)
     ]
     documents = [
@@ -90,6 +91,9 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
         )
     ]
     payload: dict[str, Any] = {"intertopic_map": clusters, "documents": documents}
+    if result.trend:
+        about = {"column": result.trend.column, "period": result.trend.period}
+        payload["trend"] = about | {"periods": result.trend.names}
     if result.levels:
         payload["levels"] = level_rows(result.levels, result.sizes)
     return {"status": "success", "payload": payload}

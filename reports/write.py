@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..training.stages import STAGES, stage
+from .atlas import write_atlas
 from .console import one_line
 from .figure import draw_map
 from .files import replacing, write_assignments, write_embeddings, write_json
@@ -29,6 +30,7 @@ def write_results(
         save_embeddings (`bool`, *optional*, defaults to `False`): Write the documents' embeddings.
     """
     results = output_dir / "results"
+    write_atlas(output_dir, result)
     write_preview(result, output_dir)
     RunFolder(output_dir).write(result.documents, result.settings)
     with replacing(output_dir / TOPICS) as file:

@@ -7,7 +7,7 @@ const byNumber = new Map(clusters.map((cluster) => [cluster.cluster, cluster]));
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down"];
 const PAGE = 50; // texts listed at a time
 const LIFT = 16; // of a label above its cluster, in pixels
-const state = { cluster: null, branch: null, words: [], from: null, to: null, groups: groups.map(() => null), shown: PAGE, matches: [] };
+const state = { cluster: null, branch: null, words: [], from: null, to: null, groups: groups.map(() => null), shown: PAGE, asked: [], matches: [] };
 const element = (id) => document.getElementById(id);
 const map = element("map");
 const isDark = matchMedia("(prefers-color-scheme: dark)");
@@ -103,28 +103,31 @@ function labelMap() {
   return Plotly.relayout(map, { annotations });
 }
 
-/* What is chosen: a cluster, words, a time, groups */
-function isInside(i) {
-  if (trend && (state.from !== null || state.to !== null)) {
-    const part = trend.parts[i];
-    if (part < 0 || (state.from !== null && part < state.from) || (state.to !== null && part > state.to)) return false;
-  }
+/* What is chosen: words, groups, a time, a cluster */
+function isAsked(i) {
   if (!groups.every((group, g) => state.groups[g] === null || group.parts[i] === state.groups[g])) return false;
   return state.words.every((word) => lowered[i].includes(word));
 }
+function isInTime(i) {
+  if (!trend || (state.from === null && state.to === null)) return true;
+  const part = trend.parts[i];
+  return part >= 0 && (state.from === null || part >= state.from) && (state.to === null || part <= state.to);
+}
 function update() {
-  const inside = [...own.keys()].filter(isInside);
+  state.asked = [...own.keys()].filter(isAsked);
+  const inside = state.asked.filter(isInTime);
   const isCut = inside.length < own.length;
   state.matches = inside.filter((i) => (state.cluster === null || own[i] === state.cluster) && (!state.branch || state.branch.finest.has(own[i])));
   state.matches.sort((one, other) => documents.probabilities[other][0] - documents.probabilities[one][0]);
   state.shown = PAGE;
   const all = state.cluster === null && !state.branch && !isCut;
   element("count").textContent = all ? "" : `${state.matches.length.toLocaleString("en")} of ${own.length.toLocaleString("en")} texts`;
+  element("reset").hidden = all;
   element("choose").value = state.cluster === null ? "" : state.cluster;
   for (const button of document.querySelectorAll("#legend button"))
     button.setAttribute("aria-pressed", String(Number(button.dataset.cluster) === state.cluster));
   for (const row of document.querySelectorAll("#clusters tbody tr"))
-    row.setAttribute("aria-selected", String(Number(row.dataset.cluster) === state.cluster));
+    row.setAttribute("aria-current", String(Number(row.dataset.cluster) === state.cluster));
   for (const button of document.querySelectorAll("#levels button"))
     button.setAttribute("aria-pressed", String(button === state.branch?.button));
   showCounts(isCut ? inside : null);
@@ -283,18 +286,26 @@ function drawScores() {
   element("scores").style.height = "320px";
   Plotly.newPlot("scores", [curve, mark], layout({ xaxis, yaxis: { title: { text: "score" } }, margin: { l: 8, r: 8, t: 24, b: 8 }, dragmode: false }), { ...settings, displayModeBar: false });
 }
-/* Shares or counts over time: of the chosen cluster, or of the largest */
+/* Shares or counts over time, of the texts with the chosen words and groups */
+function countPeriods() {
+  if (state.asked.length === own.length) return trend.counts; // of all texts, where the page shows a sample
+  const counts = trend.counts.map((row) => row.map(() => 0));
+  for (const i of state.asked) if (trend.parts[i] >= 0) counts[own[i]][trend.parts[i]] += 1;
+  return counts;
+}
 function drawTrend() {
   if (!trend) return;
   const ofShare = element("trend-kind").value === "share";
-  const totals = trend.names.map((_, t) => trend.counts.reduce((sum, row) => sum + row[t], 0));
-  const listed = state.branch ? clusters.filter((cluster) => state.branch.finest.has(cluster.cluster)) : clusters;
+  const counts = countPeriods();
+  const totals = trend.names.map((_, t) => counts.reduce((sum, row) => sum + row[t], 0));
+  const changing = clusters.filter((cluster) => cluster.change).sort((one, other) => Math.abs(other.change) - Math.abs(one.change));
+  const listed = state.branch ? clusters.filter((cluster) => state.branch.finest.has(cluster.cluster)) : changing.length ? changing : clusters;
   const shown = state.cluster === null ? listed.slice(0, 8) : [byNumber.get(state.cluster)];
   const traces = shown.map((cluster) => ({
     type: "scatter", mode: "lines+markers", name: plain(short(cluster.label, 40)), x: trend.names,
-    y: trend.counts[cluster.cluster].map((n, t) => (!ofShare ? n : totals[t] < trend.fewest ? null : n / totals[t])),
+    y: counts[cluster.cluster].map((n, t) => (!ofShare ? n : totals[t] < trend.fewest ? null : n / totals[t])),
     line: { color: cluster.color }, marker: { size: 6, symbol: SYMBOLS[cluster.shape] },
-    customdata: trend.counts[cluster.cluster].map((n, t) => `${n.toLocaleString("en")} of ${totals[t].toLocaleString("en")} texts`),
+    customdata: counts[cluster.cluster].map((n, t) => `${n.toLocaleString("en")} of ${totals[t].toLocaleString("en")} texts`),
     hovertemplate: "%{x}<br>%{customdata}<br>" + (ofShare ? "%{y:.1%}" : "%{y:,}"),
   }));
   const xaxis = { type: "category", nticks: isNarrow.matches ? 4 : 12, tickangle: 0 };
@@ -310,11 +321,13 @@ function drawCurves() {
     element(id).style.height = "230px";
     Plotly.newPlot(id, traces, layout({ xaxis: { title: { text: "epoch" }, rangemode: "tozero" }, yaxis: { rangemode: "tozero", ...yaxis }, dragmode: false }), { ...settings, displayModeBar: false });
   };
-  for (const id of ["clustering_loss", "mlm_loss", "changed"])
+  for (const id of ["clustering_loss", "mlm_loss", "changed"]) {
+    element(id).parentElement.hidden = data.curves[id].x.length < 2; // one point is no curve
     draw(id, [{ type: "scatter", mode: "lines+markers", ...data.curves[id], line: { color: blue }, marker: { size: 4 } }], id === "changed" ? { tickformat: ".1%" } : {});
+  }
   const { x, y } = data.curves.sizes;
   const count = y.length ? y[0].length : 0;
-  element("sizes").parentElement.hidden = !count;
+  element("sizes").parentElement.hidden = x.length < 2;
   const known = count === clusters.length; // else clusters were edited since
   const sizes = [...Array(count).keys()].map((k) => ({
     type: "scatter", mode: "lines+markers", x, y: y.map((row) => row[k]), marker: { size: 4 },

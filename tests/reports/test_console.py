@@ -30,10 +30,11 @@ def test_a_table_shows_sizes_trust_and_texts_the_largest_first():
         "metrics": {"cluster_stability": [None, 0.8]},
     }
     result = make_result(["one", "two\nlines", "three"], [0, 1, 1], ["A", "B"], **about)
-    first, *texts, second, text, report = describe(result, Path("run"))
+    first, *texts, second, text, stable, report = describe(result, Path("run"))
     assert first == "B: 2 documents (66.7%), probability 0.75, stability 0.80"
-    assert second == "A: 1 documents (33.3%), probability 0.50"
+    assert second == "A: 1 document (33.3%), probability 0.50"
     assert sorted(texts) == ["    three", "    two lines"] and text == "    one"
+    assert stable == "Stable: 1 of 1 clusters."
     assert report == f"Report: {Path('run', 'results', 'report.html')}"
 
 

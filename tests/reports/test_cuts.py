@@ -5,6 +5,7 @@ import pytest
 
 from bert_clustering.reports.cuts import (
     MOST_GROUPS,
+    MOST_TOLD,
     OTHERS,
     choose_unit,
     cut_by_group,
@@ -76,9 +77,9 @@ def test_what_grows_and_fades_is_told_with_its_shares():
     generator, times = np.random.default_rng(0), days("2024-01-01", "2024-01-30")
     clusters = np.where(generator.random(2000) < np.linspace(0.1, 0.5, 2000), 1, 0)
     trend = cut_by_time("sent", times, clusters, 3)
-    growing, fading = trend.tell(["old <b>", "new", "none"])
+    growing, fading = [": ".join(said) for said in trend.tell(["old <b>", "new", "none"])]
     first, second = (f"{share:.1%}" for share in trend.halves[1])
-    assert growing == f"Growing: new ({first} to {second})." and trend.halves[1, 1] > 0.3
+    assert growing == f"Growing: new ({first} to {second})" and trend.halves[1, 1] > 0.3
     assert fading.startswith("Fading: old <b> (")
     even = cut_by_time("sent", times, generator.integers(3, size=2000), 3)
     assert even.tell(["a", "b", "c"]) == []
@@ -87,8 +88,30 @@ def test_what_grows_and_fades_is_told_with_its_shares():
 def test_of_many_that_change_a_few_are_named():
     times, clusters = days("2024-01-01", "2024-01-30"), np.repeat(np.arange(20), 100)
     growing, _ = cut_by_time("sent", times, clusters, 20).tell([f"c{k}" for k in range(20)])
-    assert growing.startswith("Growing: c19 (") and growing.count("(") == 5
-    assert growing.endswith(" more.")
+    assert growing[0] == "Growing" and growing[1].startswith("c19 (")
+    assert growing[1].count("(") == MOST_TOLD and growing[1].endswith(" more")
+
+
+def test_a_curve_of_many_clusters_has_longer_periods_if_it_still_is_a_curve():
+    a_year, a_quarter = (days("2024-01-01", last) for last in ("2024-12-31", "2024-03-31"))
+    assert choose_unit(a_year) == "W" and choose_unit(a_year, num_clusters=20) == "M"
+    assert choose_unit(a_quarter, num_clusters=20) == "W"
+    assert choose_unit(a_quarter, num_clusters=200) == "W", "better noisy than three months"
+
+
+def test_what_groups_have_more_of_is_told_most_texts_first():
+    values = np.repeat(["north", "south"], [600, 400]).astype(object)
+    clusters = np.concatenate([np.repeat([0, 1, 2], [400, 100, 100]), np.repeat([1, 2], 200)])
+    cut = cut_by_group("region", values, clusters, 3)
+    assert cut.tell(["old", "new <b>", "other"]) == [
+        (
+            "More by region",
+            "north in old (1.7 times the expected); south in new <b> (1.7 times the expected); "
+            "south in other (1.7 times the expected)",
+        )
+    ]
+    even = cut_by_group("region", values, np.arange(1000) % 3, 3)
+    assert even.tell(["old", "new", "other"]) == []
 
 
 def test_groups_come_largest_first_and_the_many_small_count_as_one():

@@ -151,7 +151,12 @@ def test_times_and_groups_make_sections_filters_and_a_column():
     assert cuts["groups"] == [
         {"column": "region", "names": ["south", "north"], "parts": [1] * 38 + [0] * 42}
     ]
-    assert "Growing: new (0.0% to 100.0%)." in page and "Fading: old (100.0% to 0.0%)." in page
+    told = re.findall(r"<dt dir=\"auto\">(.*?)</dt><dd dir=\"auto\">(.*?)</dd>", page)
+    assert told[:2] == [("Growing", "new (0.0% to 100.0%)"), ("Fading", "old (100.0% to 0.0%)")]
+    assert told[2] == (
+        "More by region",
+        "north in old (2.0 times the expected); south in new (1.9 times the expected)",
+    )
     for part in ('id="from"', 'data-group="0"', 'id="trend"', 'data-title="Trend"'):
         assert part in page
     assert 'title="38 texts, 2.0 times as many as expected">100%' in page

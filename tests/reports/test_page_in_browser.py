@@ -207,7 +207,7 @@ def test_a_cluster_can_be_chosen_by_keyboard(opened):
     button.send_keys(Keys.ENTER)
     opened.wait("map.data[0].selectedpoints && map.data[0].selectedpoints.length === 100")
     assert button.get_attribute("aria-pressed") == "true"
-    assert opened.find("#clusters tr[aria-selected=true] th button")[0].text == "space, moon"
+    assert opened.find("#clusters tr[aria-current=true] th button")[0].text == "space, moon"
     assert "space, moon" in opened.find("#texts-note")[0].text
     opened.find("#more")[0].send_keys(Keys.SPACE)
     assert len(opened.find("#texts li")) == 100
@@ -223,6 +223,9 @@ def test_times_and_groups_filter_the_map_the_table_and_the_texts(opened):
     opened.run(choose, opened.find("select.group")[0], 1)
     assert selected(opened) == 50 == opened.run("state.matches.length"), "the fifth day and south"
     assert opened.run("state.matches.every(i => i % 6 === 4)")
+    totals = opened.run("document.getElementById('trend').data[0].customdata")
+    south = [int(total.split()[2]) for total in totals]
+    assert south == [0, 50, 0, 0, 50, 0], "of each day, as the group says and whatever the time"
     counts = [small.text for small in opened.find("#legend small")]
     assert list(map(int, counts)) == [25, 16, 9]
     assert opened.find("#clusters tbody td")[0].text == "25 of 150"

@@ -41,6 +41,21 @@ def test_stabilities_are_those_of_these_clusters_or_not_known():
     assert make_result(["a", "b"], [0, 1], labels).stabilities == [None, None]
 
 
+def test_clusters_that_may_be_chance_are_told_the_largest_first():
+    labels, clusters = list("ABCDEF"), [0, 1, 1, 2, 2, 2, 3, 4, 5, 5]
+
+    def told(*stabilities: float | None) -> str | None:
+        metrics = {"cluster_stability": list(stabilities)}
+        return make_result(["text"] * 10, clusters, labels, metrics=metrics).about_stability
+
+    assert told(1, 0.6, 1, 1, 1, 1) == "6 of 6 clusters"
+    assert told(0.5, 0.5, 1, 1, None, 1) == (
+        "3 of 5 clusters; may be chance (30.0% of the texts): B; A"
+    )
+    assert told(0, 0, 0, 0, 0, 0).endswith("(100.0% of the texts): C; B; F and 3 more")
+    assert told(*[None] * 6) is None
+
+
 def test_silhouettes_are_the_means_of_cosine_silhouettes():
     embeddings, groups = make_groups([20, 12, 7], spread=0.2)
     lengths = np.random.default_rng(0).uniform(0.5, 2, size=(39, 1))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bert_clustering.reports.topics import make_topics, topic_mix
+from bert_clustering.texts.attributes import Attributes
 from helpers import make_result
 
 
@@ -52,6 +53,24 @@ def test_clusters_and_documents_are_told_key_for_key(topics):
         clusters[1]["probability"] == pytest.approx(documents[1]["probability"])
         and clusters[2]["probability"] == 0
     )
+
+
+def test_trends_are_told_where_times_are_known():
+    columns = {"sent": [f"2024-05-0{1 + row // 20}" for row in range(80)]}
+    result = make_result(
+        [f"text {row}" for row in range(80)],
+        [0] * 40 + [1] * 40,
+        ["old", "new", "none"],
+        attributes=Attributes(columns, "sent"),
+    )
+    topics = json.loads(json.dumps(make_topics(result), allow_nan=False))
+    jsonschema.validate(topics, SCHEMA)
+    periods = [f"2024-05-0{day}" for day in range(1, 5)]
+    assert topics["payload"]["trend"] == {"column": "sent", "period": "day", "periods": periods}
+    trends = [topic["trend"] for topic in topics["payload"]["intertopic_map"]]
+    assert [trend["counts"] for trend in trends] == [[20, 20, 0, 0], [0, 0, 20, 20], [0] * 4]
+    assert [trend["change"] for trend in trends] == ["fading", "growing", None]
+    assert trends[0]["z"] < 0 < trends[1]["z"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def describe(logs: dict[str, float]) -> str:
         mean probability 0.71'
         >>> describe({"epoch": 0.5, "loss": 1.25, "clustering_loss": 0.25, "mlm_loss": 5.0})
         'epoch 0.5: loss 1.25, clustering 0.25, masked-LM 5'
+        >>> describe({"epoch": 1.0, "train_runtime": 40.36, "train_loss": 1.711})
+        'epoch 1: seconds 40.36, mean loss 1.711'
     """
     epoch = f"epoch {logs['epoch']:.3g}: " if "epoch" in logs else ""
     sizes = [size for name, size in logs.items() if name.startswith("cluster_size_")]
@@ -41,7 +43,9 @@ def describe(logs: dict[str, float]) -> str:
             f"{logs['mean_probability']:.2f}"
         )
     titles = {"loss": "loss", "clustering_loss": "clustering", "mlm_loss": "masked-LM"}
-    if "loss" not in logs:
+    if "train_runtime" in logs:
+        titles = {"train_runtime": "seconds", "train_loss": "mean loss"}
+    elif "loss" not in logs:
         titles = {name: name for name, value in logs.items() if isinstance(value, (int, float))}
     unsaid = ("epoch", "total_flos")
     return epoch + ", ".join(

@@ -14,6 +14,8 @@ const isDark = matchMedia("(prefers-color-scheme: dark)");
 const isNarrow = matchMedia("(max-width: 48rem)");
 const lowered = documents.text.map((text) => text.toLowerCase());
 const own = documents.mix.map((mix) => mix[0]); // each text's cluster
+const onPage = new Map(clusters.map(({ cluster }) => [cluster, 0])); // texts of each cluster, without those left out
+for (const number of own) onPage.set(number, onPage.get(number) + 1);
 const percent = (share) => (100 * share).toFixed(0) + "%";
 
 /* Text from outside becomes text on the page, and in Plotly's small markup too. */
@@ -136,7 +138,7 @@ function update() {
   labelMap();
   listTexts();
 }
-/* Texts of each cluster, in its list and its table: all, or those inside the choice */
+/* Texts of each cluster, in its list and its table: all, or of those on the page the ones inside the choice */
 function showCounts(inside) {
   const counts = new Map(clusters.map((cluster) => [cluster.cluster, inside ? 0 : cluster.size]));
   for (const i of inside || []) counts.set(own[i], counts.get(own[i]) + 1);
@@ -145,7 +147,7 @@ function showCounts(inside) {
   for (const row of document.querySelectorAll("#clusters tbody tr")) {
     const number = Number(row.dataset.cluster);
     row.cells[1].dataset.value = counts.get(number);
-    row.cells[1].textContent = say(number) + (inside ? ` of ${byNumber.get(number).size.toLocaleString("en")}` : "");
+    row.cells[1].textContent = say(number) + (inside ? ` of ${onPage.get(number).toLocaleString("en")}` : "");
   }
 }
 function choose(number) {

@@ -343,6 +343,12 @@ def test_twenty_thousand_texts_open_quickly(browser, tmp_path):
     assert browser.run("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 3000
     assert browser.run("map.data[0].x.length") == 20_000
     assert "20,000 of the 21,000 texts" in browser.find(".overview .note")[0].text
+    browser.find("#search")[0].send_keys("moon")
+    browser.wait("document.getElementById('count').textContent !== ''")
+    told = [
+        row.text.replace(",", "").split(" of ") for row in browser.find("#clusters td:nth-child(2)")
+    ]
+    assert sum(int(whole) for _, whole in told) == 20_000, "of those that were searched"
 
 
 def test_fifteen_hundred_clusters_open_quickly(browser, tmp_path):

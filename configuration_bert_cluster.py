@@ -52,6 +52,10 @@ class BertClusterConfig(PreTrainedConfig):
         long_documents (`str`, *optional*, defaults to `"head"`): What `ClusteringTrainer` makes the
             embedding of a document from that is longer than the tokenizer's limit: `"head"` is what
             comes before it, `"mean"` all windows of that length.
+        segments (`str`, *optional*, defaults to `"text"`): What was clustered, and is predicted:
+            whole texts, or with `"sentence"` their sentences.
+        sentence_language (`str`, *optional*): ISO 639-1 code of the language by whose rules texts
+            are cut into sentences. `None`: that is found from the texts.
     """
 
     model_type = "bert_cluster"
@@ -71,6 +75,8 @@ class BertClusterConfig(PreTrainedConfig):
     base_model: str | None = None
     text_prefix: str | None = None
     long_documents: Literal["head", "mean"] = "head"
+    segments: Literal["text", "sentence"] = "text"
+    sentence_language: str | None = None
     tie_word_embeddings: bool = True
 
     if TYPE_CHECKING:  # what transformers makes of the fields, and checkers cannot see

@@ -21,14 +21,24 @@ from .reports import (
     describe_for_card,
     draw_interactive_map,
     gather_result,
+    share_out,
     topic_rows,
     write_report,
     write_results,
 )
-from .texts import Documents, KnownTopics, check_enough_documents, choose_encoder, make_documents
+from .texts import (
+    SENTENCE,
+    Documents,
+    KnownTopics,
+    Sentences,
+    check_enough_documents,
+    choose_encoder,
+    make_documents,
+    split_documents,
+)
 from .trainer import ClusteringTrainer
 from .training.arguments import ClusteringTrainingArguments
-from .training.loading import load_model, load_tokenizer
+from .training.loading import find_segments, load_model, load_tokenizer
 from .training.run_arguments import DataArguments, ModelArguments, allow_auto
 
 
@@ -44,6 +54,8 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             configuration says.
         max_seq_length (`int`, *optional*): Tokens that are read of each text. `None`: the model's
             own limit, 128 at most.
+        segments (`str`, *optional*, defaults to `"text"`): What is clustered: each text as a whole,
+            or with `"sentence"` its sentences, so that a text is a mix of clusters.
         num_train_epochs (`float`, *optional*, defaults to 1.0): Passes over the texts, at most; 0
             leaves the encoder as it is.
         random_state (`int`, *optional*, defaults to 42): Seed of all that is random.
@@ -51,11 +63,15 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         training_arguments (`dict`, *optional*): More of `ClusteringTrainingArguments`, by name.
 
     Attributes:
-        labels_ (`np.ndarray` of shape `(num_texts,)`): Cluster of each text.
-        probabilities_ (`np.ndarray` of shape `(num_texts,)`): Probability of that cluster.
-        embeddings_ (`np.ndarray` of shape `(num_texts, hidden_size)`): Embeddings of the texts.
+        labels_ (`np.ndarray` of shape `(num_texts,)`): Cluster of each text; the one with the
+            largest share of it, where sentences are clustered.
+        probabilities_ (`np.ndarray` of shape `(num_texts,)`): Probability of that cluster; its mean
+            over the sentences in it.
+        embeddings_ (`np.ndarray` of shape `(num_texts, hidden_size)`): Embeddings of the texts, or
+            of all their sentences.
         topics_ (`pd.DataFrame`): A row per cluster, the largest first, its number the index:
-            `label`, `size`, `share`, `keywords`, `examples`, `stability` and `probability`.
+            `label`, `size`, `share`, `keywords`, `examples`, `stability` and `probability`; of
+            sentences also `texts`: in how many they are.
         model_ (`BertForClustering`): The model.
 
     Example (`texts` and `new_texts` are lists of strings):
@@ -76,6 +92,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         encoder: str | None = None,
         text_prefix: str | None = None,
         max_seq_length: int | None = None,
+        segments: str = "text",
         num_train_epochs: float = 1.0,
         random_state: int = 42,
         verbose: bool = False,
@@ -85,6 +102,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         self.encoder = encoder
         self.text_prefix = text_prefix
         self.max_seq_length = max_seq_length
+        self.segments = segments
         self.num_train_epochs = num_train_epochs
         self.random_state = random_state
         self.verbose = verbose
@@ -102,7 +120,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             X (`Iterable[str]`): The texts.
             y (*optional*): Not used; it is there by convention.
             known_topics (`KnownTopics` or `list[str | None]`, *optional*): Topics that are known of
-                some texts, `None` for the others; their clusters come first.
+                some texts, `None` for the others; their clusters come first. Not of sentences.
 
         Raises:
             InputError: The texts are no strings with words, too few for the clusters, or an
@@ -115,7 +133,16 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             prefix = needed if prefix is None else prefix
         has_levels = "levels" in (self.training_arguments or {}) and self.num_clusters == "auto"
         num_clusters = None if has_levels else str(self.num_clusters)
-        model_args = ModelArguments(encoder, text_prefix=prefix, num_clusters=num_clusters)
+        model_args = ModelArguments(
+            encoder, text_prefix=prefix, num_clusters=num_clusters, segments=self.segments
+        )
+        if self.segments == SENTENCE:
+            if known_topics is not None:
+                raise InputError(
+                    "known_topics are of texts, segments='sentence' clusters sentences. Leave one "
+                    "of them out."
+                )
+            documents = split_documents(documents, find_segments(model_args)[1])
         trainer = self._make_trainer(model_args, documents, known_topics, do_train=True)
         metrics = trainer.train().metrics
         self._trainer, self._documents = trainer, documents
@@ -138,24 +165,32 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         **kwargs: Any,
     ) -> np.ndarray:
         """`fit`, and the soft assignments of the texts, as `transform` gives them."""
-        return self.fit(X, y, **kwargs)._told.q
+        told = self.fit(X, y, **kwargs)._told
+        return told.q if told.mix is None else told.mix.shares.toarray()
 
     def predict(self, X: Iterable[str]) -> np.ndarray:  # noqa: N803
         """Cluster of each text, `(num_texts,)`."""
         return self.transform(X).argmax(axis=1)
 
     def transform(self, X: Iterable[str]) -> np.ndarray:  # noqa: N803
-        """Soft assignments q of texts, `(num_texts, num_clusters)`; rows sum to 1."""
+        """Soft assignments q of texts, `(num_texts, num_clusters)`, or the shares of their
+        sentences in each cluster; rows sum to 1.
+        """
         check_is_fitted(self)
-        return self._trainer.predict(_documents(X).texts).predictions
+        documents, config = _documents(X), self.model_.config
+        if config.segments != SENTENCE:
+            return self._trainer.predict(documents.texts).predictions
+        sentences = split_documents(documents, config.sentence_language)
+        return share_out(sentences, self._trainer.predict(sentences.texts).predictions)
 
     @property
     def labels_(self) -> np.ndarray:
-        return self._told.clusters
+        return self._told.document_clusters
 
     @property
     def probabilities_(self) -> np.ndarray:
-        return self._told.probabilities
+        mix = self._told.mix
+        return self._told.probabilities if mix is None else mix.values[:, 0]
 
     @property
     def embeddings_(self) -> np.ndarray:
@@ -226,7 +261,8 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         self._documents = folder.documents() if folder.has_documents else None
         model_args = ModelArguments(str(name))
         self._trainer = self._make_trainer(model_args, self._documents, do_report=True)
-        self.num_clusters = self._trainer.model.config.num_clusters
+        config = self._trainer.model.config
+        self.num_clusters, self.segments = config.num_clusters, config.segments
         self._result = None
         return self
 
@@ -289,8 +325,11 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         set_seed(args.seed)
         data_args = DataArguments(max_seq_length=self.max_seq_length)
         tokenizer = load_tokenizer(model_args, data_args, args)
+        model = load_model(model_args, args)
+        if isinstance(documents, Sentences) and documents.language:
+            model.config.sentence_language = documents.language
         return ClusteringTrainer(
-            load_model(model_args, args),
+            model,
             args,
             train_dataset=documents.usable_texts if documents else None,
             processing_class=tokenizer,

@@ -55,6 +55,7 @@ CLUSTER_ARGUMENTS = (
     "kernel",
     "normalize_embeddings",
     "long_documents",
+    "segments",
 )
 
 

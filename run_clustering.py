@@ -58,9 +58,13 @@ from bert_clustering.reports import (
     write_topic_mix,
 )
 from bert_clustering.texts import (
+    SENTENCE,
+    Columns,
     Documents,
+    Sentences,
     check_classes_differ,
     check_enough_documents,
+    check_splittable,
     check_vectors,
     make_attributes,
     make_documents,
@@ -69,8 +73,10 @@ from bert_clustering.texts import (
     read_known_topics,
     read_labels,
     read_vectors,
+    split_documents,
     spool_documents,
     tokenize,
+    whole_documents,
 )
 from bert_clustering.training.arguments import ClusteringTrainingArguments
 from bert_clustering.training.checkpoints import (
@@ -80,7 +86,7 @@ from bert_clustering.training.checkpoints import (
     whole_checkpoints,
 )
 from bert_clustering.training.edits import asked_edits, check_place
-from bert_clustering.training.loading import load_model, load_tokenizer
+from bert_clustering.training.loading import find_segments, load_model, load_tokenizer
 from bert_clustering.training.run_arguments import DataArguments, ModelArguments, allow_auto
 from bert_clustering.training.stages import STAGES, stage
 from bert_clustering.training.teacher import check_teacher
@@ -161,29 +167,16 @@ def check_run(
 def read_documents(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> Documents | None:
-    """The documents to cluster, checked; `None` where there are only new ones to assign."""
+    """The documents to cluster, or their sentences, checked; `None` where there are only new ones
+    to assign.
+    """
     if not (training_args.do_train or training_args.do_eval):
         return None
-    source = data_args.source
+    segments, language = find_segments(model_args)
+    if segments == SENTENCE:
+        check_splittable(data_args.known_label_column, data_args.teacher_embeddings)
+    source, columns = data_args.source, read_source(model_args, data_args)
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
-    others = (data_args.teacher_embeddings, data_args.known_label_column)
-    wanted = (*names, *others, *data_args.attribute_columns)
-    if data_args.train_file is not None:
-        columns = read_columns(source, wanted)
-    else:
-        try:
-            dataset = load_dataset(
-                source,
-                data_args.dataset_config_name,
-                split=data_args.dataset_split,
-                token=model_args.token,
-                cache_dir=model_args.cache_dir,
-            )
-        except ValueError as error:  # there is no such configuration or split
-            raise InputError(f"{source}: {error}") from error
-        columns = dict.fromkeys(dataset.column_names, []) | {
-            name: dataset[name][:] for name in dataset.column_names if name in wanted
-        }
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     check_classes_differ(documents, data_args.label_column, source)
     attributes = make_attributes(
@@ -194,16 +187,45 @@ def read_documents(
         vectors = read_vectors(data_args.teacher_embeddings, columns, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
         documents = replace(documents, vectors=vectors)
+    if segments == SENTENCE:
+        documents = split_documents(documents, language)
     if data_args.topics or data_args.known_label_column:
         labels = None
         if data_args.known_label_column:
             labels = read_labels(pick_column(columns, data_args.known_label_column, source))
-        known = read_known_topics(data_args.topics, labels, documents.ids, documents.texts)
+        known = read_known_topics(data_args.topics, labels, documents.names, documents.texts)
         documents = replace(documents, known=known)
     if data_args.max_train_samples is not None:
         documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
     return documents
+
+
+def read_source(model_args: ModelArguments, data_args: DataArguments) -> Columns:
+    """The table of the texts; columns that the run does not want come without their values."""
+    wanted = (
+        data_args.text_column,
+        data_args.label_column,
+        data_args.id_column,
+        data_args.teacher_embeddings,
+        data_args.known_label_column,
+        *data_args.attribute_columns,
+    )
+    if data_args.train_file is not None:
+        return read_columns(data_args.source, wanted)
+    try:
+        dataset = load_dataset(
+            data_args.source,
+            data_args.dataset_config_name,
+            split=data_args.dataset_split,
+            token=model_args.token,
+            cache_dir=model_args.cache_dir,
+        )
+    except ValueError as error:  # there is no such configuration or split
+        raise InputError(f"{data_args.source}: {error}") from error
+    return dict.fromkeys(dataset.column_names, []) | {
+        name: dataset[name][:] for name in dataset.column_names if name in wanted
+    }
 
 
 def read_new_documents(
@@ -232,6 +254,8 @@ def make_trainer(
     """The trainer of the documents; it also makes the repository on the Hub, if there is to be
     one.
     """
+    if isinstance(documents, Sentences) and documents.language:
+        model.config.sentence_language = documents.language
     tokenised = [None]  # by the main process, for all
     if documents and training_args.is_main_process:
         workers = data_args.preprocessing_num_workers
@@ -351,7 +375,8 @@ def run(
     # Model and trainer
     with stage("model"):
         model = load_model(model_args, training_args)
-    training_args.kmeans_baseline |= documents is not None and documents.classes is not None
+    has_classes = documents is not None and whole_documents(documents).classes is not None
+    training_args.kmeans_baseline |= has_classes
     trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
 
     # Edits, or training

@@ -9,6 +9,7 @@ from .edited import edit, edit_again
 from .gather import gather_result
 from .interactive import draw_interactive_map
 from .language_models import LanguageModel
+from .mix import share_out
 from .namer import check_naming, find_namer
 from .naming import name_by_model
 from .page import write_report
@@ -39,6 +40,7 @@ __all__ = [
     "name_by_model",
     "named_by_people",
     "rename_saved",
+    "share_out",
     "topic_rows",
     "undo",
     "write_predictions",

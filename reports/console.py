@@ -23,17 +23,17 @@ def one_line(text: str, width: int) -> str:
 
 def describe(result: ClusteringResult, output_dir: Path) -> list[str]:
     """Lines of a run on the result that it wrote to `output_dir`."""
-    lines = [*cluster_table(result)]
+    lines, unit = [*cluster_table(result)], "documents" if result.mix is None else "sentences"
     if result.before_edits is not None:
         known = result.before_edits >= 0
         kept = int((result.before_edits == result.clusters)[known].sum())
         lines.append(
-            f"{kept:,} of {known.sum():,} documents are in the cluster that they were in, as it is "
+            f"{kept:,} of {known.sum():,} {unit} are in the cluster that they were in, as it is "
             "edited."
         )
     if "outliers" in result.metrics:
         lines.append(
-            f"{result.metrics['outliers']:,} of {len(result.clusters):,} documents belong nowhere: "
+            f"{result.metrics['outliers']:,} of {len(result.clusters):,} {unit} belong nowhere: "
             "cluster -1 in the CSV."
         )
     findings = [f"{title}: {told}." for title, told in result.findings]
@@ -55,7 +55,11 @@ def cluster_table(result: ClusteringResult, width: int = 110) -> Iterator[str]:
         if stability is not None:
             trust += f", stability {stability:.2f}"
         share = size / len(result.clusters)
-        count = f"{size:,} document{'' if size == 1 else 's'} ({share:.1%})"
+        texts = (
+            "" if result.num_documents is None else f" of {result.num_documents[cluster]:,} texts"
+        )
+        unit = "document" if result.num_documents is None else "sentence"
+        count = f"{size:,} {unit}{'' if size == 1 else 's'}{texts} ({share:.1%})"
         yield f"{one_line(result.labels[cluster], 40)}: {count}, {trust}"
         for row in result.nearest[cluster]:
             yield f"    {one_line(result.texts[row], width - 4)}"

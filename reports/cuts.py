@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..clusters.representation import compare_parts, compare_periods, cross_counts
+from ..clusters.rows import ALL
 
 
 MOST_GROUPS = 20  # that are compared; the others of a column count as one
@@ -127,7 +128,11 @@ class Trend(Cut):
 
 
 def cut_by_group(
-    column: str, values: np.ndarray, clusters: np.ndarray, num_clusters: int
+    column: str,
+    values: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    counted: np.ndarray | slice = ALL,
 ) -> Groups | None:
     """Clusters by the groups of a column, the largest group first; `None` where all are one.
 
@@ -136,6 +141,7 @@ def cut_by_group(
         values (`np.ndarray` of shape `(num_usable,)`): Group of each document.
         clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
         num_clusters (`int`): How many there are.
+        counted (`np.ndarray`, *optional*): Rows that are counted. Unset: all.
     """
     found, numbers, sizes = np.unique(values, return_inverse=True, return_counts=True)
     if len(found) < 2:
@@ -146,12 +152,16 @@ def cut_by_group(
     if len(names) > MOST_GROUPS:
         names = [*names[: MOST_GROUPS - 1], OTHERS]
         parts = np.minimum(parts, MOST_GROUPS - 1)
-    counts = cross_counts(clusters, parts, num_clusters, len(names))
+    counts = cross_counts(clusters[counted], parts[counted], num_clusters, len(names))
     return Groups(column, names, parts, counts, *compare_parts(counts))
 
 
 def cut_by_time(
-    column: str, times: np.ndarray, clusters: np.ndarray, num_clusters: int
+    column: str,
+    times: np.ndarray,
+    clusters: np.ndarray,
+    num_clusters: int,
+    counted: np.ndarray | slice = ALL,
 ) -> Trend | None:
     """Clusters by day, week, month or year (`choose_unit`); `None` where all lie in one.
 
@@ -161,6 +171,7 @@ def cut_by_time(
             nobody knows.
         clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
         num_clusters (`int`): How many there are.
+        counted (`np.ndarray`, *optional*): Rows that are counted. Unset: all.
     """
     known = ~np.isnat(times)
     if not known.any():
@@ -172,7 +183,7 @@ def cut_by_time(
         return None
     names = [name_period(number, unit) for number in range(first, last + 1)]
     parts = np.where(known, periods - first, -1)
-    counts = cross_counts(clusters, parts, num_clusters, len(names))
+    counts = cross_counts(clusters[counted], parts[counted], num_clusters, len(names))
     return Trend(column, names, parts, counts, NAMES[unit], *compare_periods(counts))
 
 

@@ -10,6 +10,7 @@ from ..clusters.matching import match_clusters
 from ..configuration_bert_cluster import BertClusterConfig
 from ..errors import InputError
 from ..texts.documents import Documents
+from ..texts.segments import Sentences
 from ..trainer import ClusteringTrainer
 from ..training.editing import apply_edits, split_clusters
 from ..training.edits import Edits
@@ -20,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 def rows_of_ids(documents: Documents) -> dict[str, int]:
-    """Row of each usable document, by its id."""
-    ids = zip(documents.ids, documents.usable, strict=True)
+    """Row of each usable document, by its id; of those that it names alone."""
+    ids = zip(documents.names, documents.usable, strict=True)
     return {str(id_): row for row, id_ in enumerate(id_ for id_, usable in ids if usable)}
 
 
@@ -56,7 +57,9 @@ def edit(
     edits.check(model.config)
     for id_ in edits.move:
         if id_ not in rows:
-            raise InputError(f"--move {id_}:{edits.move[id_]}: there is no text of that id.")
+            alone = " and one sentence" if isinstance(documents, Sentences) else ""
+            said = f"--move {id_}:{edits.move[id_]}"
+            raise InputError(f"{said}: there is no text of that id{alone}.")
     embeddings = trainer.predict().embeddings
     if parts is None:
         parts = np.zeros(len(clusters), dtype=np.int64)

@@ -7,13 +7,17 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from ..texts.attributes import Attributes
 from ..texts.documents import Documents
+from ..texts.segments import Sentences
 from .levels import Level
+from .mix import Mix, write_topics
 from .result import OUTLIER, OUTLIER_LABEL
 
 
@@ -79,12 +83,80 @@ class Assignment(NamedTuple):
             document, -1 for an outlier, and the probability of the most probable one.
         coarser (`np.ndarray` of shape `(num_usable, num_levels)`, *optional*): Probability of its
             cluster at each coarser level, where there are any.
+        topics (`Sequence` of length `num_usable`, *optional*): Clusters of each with their shares,
+            `(cluster, share)`. `None`: each is of one.
     """
 
     documents: Documents
     clusters: np.ndarray
     probabilities: np.ndarray
     coarser: np.ndarray | None = None
+    topics: Sequence[Sequence[tuple[int, float]]] | None = None
+
+
+def of_sentences(sentences: Sentences, part: Assignment) -> Assignment:
+    """The same of sentences, with nothing beside them but their number in their document."""
+    numbers = Attributes({"sentence": [*map(str, sentences.numbers)]})
+    return part._replace(documents=replace(sentences, attributes=numbers))
+
+
+def of_documents(documents: Documents, mix: Mix) -> Assignment:
+    """Where documents belong whose sentences were clustered."""
+    probabilities, coarser = mix.values[:, 0], mix.values[:, 1:]
+    return Assignment(documents, mix.clusters, probabilities, coarser, mix.topics)
+
+
+class AssignmentWriter:
+    """Writes one row per document, in input order: `id, cluster, label, probability[, cluster_1,
+    label_1, probability_1, ...][, topics][, x, y], text`, and the columns that are kept.
+
+    Documents without a usable text get no cluster. Outliers are in cluster -1, at each level; their
+    probability is that of the nearest one.
+
+    Args:
+        file (`IO`): Where to.
+        id2label (`dict[int, str]`): Labels of the clusters.
+        levels (`Sequence[Level]`, *optional*): Coarser levels, which get columns of their own.
+    """
+
+    def __init__(self, file: IO, id2label: dict[int, str], levels: Sequence[Level] = ()) -> None:
+        self.writer, self.levels, self.count = csv.writer(file), levels, 0
+        self.labels = {OUTLIER: OUTLIER_LABEL} | id2label
+
+    def write(self, part: Assignment, positions: np.ndarray | None = None) -> None:
+        """Write a part of the documents, the first one with a head.
+
+        Args:
+            part (`Assignment`): The documents.
+            positions (`np.ndarray` of shape `(num_usable, 2)`, *optional*): Where they lie on the
+                map. `None`: there are no columns for it.
+        """
+        documents, clusters, probabilities, coarser, topics = part
+        kept = documents.attributes.columns if documents.attributes else {}
+        names = ["cluster", "label", "probability"]
+        for level in range(1, len(self.levels) + 1):
+            names += [f"cluster_{level}", f"label_{level}", f"probability_{level}"]
+        names += [] if topics is None else ["topics"]
+        names += [] if positions is None else ["x", "y"]
+        if not self.count:
+            self.writer.writerow(["id", *names, "text", *map(safe_cell, kept)])
+        self.count += len(documents)
+        sums = np.zeros((len(clusters), 0)) if coarser is None else coarser
+        assigned = zip(clusters.tolist(), probabilities.tolist(), sums.tolist(), strict=True)
+        mixes, places = iter(topics or ()), iter(() if positions is None else positions.tolist())
+        rows = zip(documents.ids, documents.texts, documents.usable, *kept.values(), strict=True)
+        for id_, text, usable, *others in rows:
+            passed_on = map(safe_cell, others)
+            if not usable:  # the writer leaves a text that is None empty
+                self.writer.writerow([id_, *[""] * len(names), text, *passed_on])
+                continue
+            cluster, probability, sums_of_row = next(assigned)
+            cells = [cluster, safe_cell(self.labels[cluster]), f"{probability:.6f}"]
+            cells += _cells_above(cluster, sums_of_row, self.levels)
+            if topics is not None:
+                cells.append(safe_cell(write_topics(next(mixes), self.labels)))
+            cells += [f"{coordinate:.4f}" for coordinate in next(places, ())]
+            self.writer.writerow([id_, *cells, safe_cell(text), *passed_on])
 
 
 def write_assignments(
@@ -94,52 +166,22 @@ def write_assignments(
     positions: np.ndarray | None = None,
     levels: Sequence[Level] = (),
 ) -> int:
-    """Write one row per document, in input order: `id, cluster, label, probability[, cluster_1,
-    label_1, probability_1, ...][, x, y], text`, and the columns that are kept.
+    """Write documents and where they belong, as `AssignmentWriter` does, to a CSV file.
 
     Args:
-        path (`Path`): The CSV file.
-        parts (`Iterable[Assignment]`): Documents, and where they belong. Those without a usable
-            text get no cluster. Outliers are in cluster -1, at each level; their probability is
-            that of the nearest one.
-        id2label (`dict[int, str]`): Labels of the clusters.
-        positions (`np.ndarray` of shape `(num_usable, 2)`, *optional*): Where those of all parts
-            lie on the map. `None`: there are no columns for it.
-        levels (`Sequence[Level]`, *optional*): Coarser levels, which get columns of their own.
+        path (`Path`): The file.
+        parts (`Iterable[Assignment]`): Documents, and where they belong; one part alone where there
+            are `positions`.
+        id2label, positions, levels: As in `AssignmentWriter`.
 
     Returns:
         How many rows there are.
     """
-    labels = {OUTLIER: OUTLIER_LABEL} | id2label
-    names = ["cluster", "label", "probability"]
-    for level in range(1, len(levels) + 1):
-        names += [f"cluster_{level}", f"label_{level}", f"probability_{level}"]
-    names += [] if positions is None else ["x", "y"]
-    places, count = iter(() if positions is None else positions.tolist()), 0
     with replacing(path) as file:
-        writer = csv.writer(file)
-        for number, part in enumerate(parts):
-            documents, clusters, probabilities, coarser = Assignment(*part)
-            kept = documents.attributes.columns if documents.attributes else {}
-            if number == 0:
-                writer.writerow(["id", *names, "text", *map(safe_cell, kept)])
-            sums = np.zeros((len(clusters), 0)) if coarser is None else coarser
-            assigned = zip(clusters.tolist(), probabilities.tolist(), sums.tolist(), strict=True)
-            rows = zip(
-                documents.ids, documents.texts, documents.usable, *kept.values(), strict=True
-            )
-            count += len(documents)
-            for id_, text, usable, *others in rows:
-                passed_on = map(safe_cell, others)
-                if not usable:  # the writer leaves a text that is None empty
-                    writer.writerow([id_, *[""] * len(names), text, *passed_on])
-                    continue
-                cluster, probability, sums_of_row = next(assigned)
-                above = _cells_above(cluster, sums_of_row, levels)
-                place = [f"{coordinate:.4f}" for coordinate in next(places, ())]
-                cells = [cluster, safe_cell(labels[cluster]), f"{probability:.6f}", *above, *place]
-                writer.writerow([id_, *cells, safe_cell(text), *passed_on])
-    return count
+        writer = AssignmentWriter(file, id2label, levels)
+        for part in parts:
+            writer.write(Assignment(*part), positions)
+    return writer.count
 
 
 def _cells_above(cluster: int, probabilities: list[float], levels: Sequence[Level]) -> list:

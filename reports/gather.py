@@ -12,6 +12,7 @@ from ..clusters.start import ANY, EVEN
 from ..publishing import NUM_CLUSTERS, describe_num_clusters, hub_id
 from ..texts.documents import Documents
 from ..texts.names import name_levels
+from ..texts.segments import Sentences, whole_documents
 from ..trainer import ClusteringTrainer
 from ..training.inference import ClusterPrediction
 from ..training.keywords import find_keywords_of_levels
@@ -20,6 +21,7 @@ from ..training.stages import stage
 from .edit_log import EditLog
 from .layout import project, project_roughly
 from .levels import levels_of
+from .mix import vote
 from .result import (
     OUTLIER,
     SCORES_OF_K,
@@ -190,9 +192,7 @@ def measure(
     means = mean_per_cluster(probabilities, clusters, num_clusters)
     measured = {"num_clusters": num_clusters, "cluster_probability": means.tolist()}
     measured |= score_clusters(trainer, prediction.embeddings, clusters)
-    if documents.classes is not None:
-        classes = documents.classes[documents.usable]
-        measured |= score_against_gold(trainer, classes, clusters, probabilities)
+    measured |= score_against_gold(trainer, documents, clusters, probabilities)
     if trainer.unfound_topics:
         measured[UNFOUND] = trainer.unfound_topics
     return measured
@@ -228,17 +228,25 @@ def score_clusters(
 
 
 def score_against_gold(
-    trainer: ClusteringTrainer, classes: np.ndarray, clusters: np.ndarray, probabilities: np.ndarray
+    trainer: ClusteringTrainer,
+    documents: Documents,
+    clusters: np.ndarray,
+    probabilities: np.ndarray,
 ) -> dict[str, float]:
-    """Scores against gold classes; where the run trained, also of plain k-means, of the start, and
-    of the model between start and training.
+    """Scores against gold classes, where there are any; where the run trained, also of plain
+    k-means, of the start, and of the model between start and training. Those of sentences are of
+    the whole documents, each in the cluster with the largest share.
 
     Args:
         trainer (`ClusteringTrainer`): With the clustering if it has trained.
-        classes (`np.ndarray` of shape `(num_usable,)`): Gold class of each document.
-        clusters (`np.ndarray` of shape `(num_usable,)`): Its cluster.
+        documents (`Documents`): With their classes; or the sentences of those with classes.
+        clusters (`np.ndarray` of shape `(num_usable,)`): Cluster of each document.
         probabilities (`np.ndarray` of shape `(num_usable,)`): The probability of that cluster.
     """
+    classes = whole_documents(documents).usable_classes
+    if classes is None:
+        return {}
+    num_clusters = trainer.model.config.num_clusters
     state, moments = trainer.clustering, {"eval": clusters}
     if state is not None:
         before = {
@@ -249,10 +257,12 @@ def score_against_gold(
         moments |= {
             name: found.cpu().numpy() for name, found in before.items() if found is not None
         }
-    right = in_matched_class(classes, clusters)
-    metrics = {"eval_calibration_error": calibration_error(right, probabilities)}
+    metrics = {}
+    if not isinstance(documents, Sentences):  # nobody knows which sentences are right
+        right = in_matched_class(classes, clusters)
+        metrics["eval_calibration_error"] = calibration_error(right, probabilities)
     for moment, found in moments.items():
-        scores = gold_scores(classes, found)
+        scores = gold_scores(classes, vote(documents, found, num_clusters))
         metrics |= {f"{moment}_{name}": score for name, score in scores.items()}
         if state is not None:
             metrics[f"{moment}_start_silhouette"] = state.score.silhouette(found)

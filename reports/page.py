@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ..texts.segments import Sentences
 from .atlas import atlas_command
 from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
 from .cuts import FEWEST
@@ -116,7 +117,7 @@ def document_columns(
     result: ClusteringResult, rows: np.ndarray
 ) -> tuple[dict[str, list], int | None]:
     """The shown documents, column by column, and the length that texts were cut to, if any were."""
-    texts = [result.texts[row][: MAX_TEXT + 1] for row in rows]
+    texts, mix = [result.texts[row][: MAX_TEXT + 1] for row in rows], result.mix
     lengths = np.array([len(text) for text in texts])
     bytes_per_character = len(script_json(texts).encode()) / max(lengths.sum(), 1)
     length = min(MAX_TEXT, fair_length(lengths, int(TEXT_BUDGET / bytes_per_character)))
@@ -130,6 +131,9 @@ def document_columns(
         "mix": first.tolist(),
         "probabilities": np.take_along_axis(q, first, axis=1).astype(float).round(3).tolist(),
     }
+    if isinstance(result.documents, Sentences) and mix is not None:
+        topics = mix.topics
+        columns["topics"] = [topics[place] for place in result.documents.places[rows]]
     return columns, length if lengths.max(initial=0) > length else None
 
 
@@ -158,6 +162,17 @@ def cut_columns(result: ClusteringResult, rows: np.ndarray) -> dict[str, Any]:
     return found
 
 
+def columns_of(result: ClusteringResult) -> list[tuple[str, str | None]]:
+    """Heads of the table of clusters, and by which direction each is sorted first."""
+    columns: list[tuple[str, str | None]]
+    columns = [column for column in COLUMNS if result.trend or column[0] != "Trend"]
+    if result.mix is None:
+        return columns
+    columns[1:2] = [("Sentences", "descending"), ("In texts", "descending")]
+    columns[-1] = ("Representative sentences", None)
+    return columns
+
+
 def uncertain_rows(result: ClusteringResult, rows: list[int]) -> list[dict[str, Any]]:
     """Documents with their two most probable clusters."""
     shown = []
@@ -174,14 +189,14 @@ def uncertain_rows(result: ClusteringResult, rows: list[int]) -> list[dict[str, 
 
 def figures(result: ClusteringResult) -> list[tuple[str, str, str]]:
     """The few numbers at the head of the page: name, value, and what it means."""
-    sizes, metrics = result.sizes, result.metrics
+    sizes, metrics, unit = result.sizes, result.metrics, result.unit
     sure = f"{result.probabilities.mean():.2f}"
     smallest_to_largest = f"{sizes.min():,} to {sizes.max():,}"
     shown = [
-        ("Texts in a cluster", smallest_to_largest, "in the smallest and in the largest cluster")
+        (f"{unit.capitalize()} in a cluster", smallest_to_largest, "in the smallest and largest")
     ]
     if not result.is_preview:
-        shown.append(("Mean probability", sure, "of a text's most probable cluster"))
+        shown.append(("Mean probability", sure, f"of the most probable cluster of {unit}"))
     if "eval_accuracy" in metrics:
         shown.append(("Accuracy", f"{metrics['eval_accuracy']:.1%}", "against the gold classes"))
     return shown
@@ -208,14 +223,17 @@ def render(result: ClusteringResult, folder: str | None = None) -> str:
     rows, clusters = choose_rows(result, uncertain), cluster_rows(result)
     documents, length = document_columns(result, rows)
     tree, history, tried = hierarchy(result), curves(result.history), scores_of_k(result)
+    classes = result.classes
+    unit = result.unit
     data = {
+        "unit": unit,
         "clusters": clusters,
         "documents": documents,
         "cuts": cut_columns(result, rows),
         "hierarchy": tree,
         "curves": history,
         "scores": tried,
-        "confusion": None if result.classes is None else confusion(result.classes, result.clusters),
+        "confusion": None if classes is None else confusion(classes, result.document_clusters),
     }
     by_number = {row["cluster"]: row for row in clusters}
     names = ["report.js", "report_edits.js"] if folder else ["report.js"]
@@ -235,7 +253,9 @@ def render(result: ClusteringResult, folder: str | None = None) -> str:
         data=script_json(data),
         figures=figures(result),
         rows=clusters,
-        columns=[column for column in COLUMNS if result.trend or column[0] != "Trend"],
+        unit=unit,
+        mixed=result.mix is not None,
+        columns=columns_of(result),
         about_start=result.about_start,
         about_topics=result.about_topics,
         trend=result.trend,
@@ -243,7 +263,8 @@ def render(result: ClusteringResult, folder: str | None = None) -> str:
         cuts=result.cuts,
         findings=result.findings,
         stable=STABLE,
-        skipped=len(result.documents) - total,
+        skipped=int((~result.whole.usable).sum()),
+        rows_of_input=len(result.whole),
         thinned=len(rows) < total,
         command=atlas_command(Path(folder)) if folder else None,
         shown=len(rows),
@@ -251,7 +272,7 @@ def render(result: ClusteringResult, folder: str | None = None) -> str:
         cut=length,
         closest=[by_number[cluster] for cluster in tree["closest"]],
         uncertain=uncertain_rows(result, uncertain),
-        has_classes=result.classes is not None,
+        has_classes=classes is not None,
         scores=result.stage_scores.items(),
         score_names=SCORES,
         tree=make_tree(result.levels, result.labels, result.sizes),

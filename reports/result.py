@@ -14,10 +14,12 @@ from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
+from ..texts.segments import Sentences, whole_documents
 from .cuts import MOST_TOLD, Groups, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
 from .levels import Level, coarser_probabilities
+from .mix import Mix, documents_per_cluster, mix_sentences
 from .nearest import nearest_documents
 
 
@@ -92,8 +94,14 @@ class ClusteringResult:
         return len(self.centroids)
 
     @property
+    def unit(self) -> str:
+        """What was clustered, in the plural."""
+        return "texts" if self.mix is None else "sentences"
+
+    @property
     def title(self) -> str:
-        title = f"{len(self.clusters):,} texts in {self.num_clusters:,} clusters"
+        texts = "" if self.mix is None else f" of {len(self.mix.clusters):,} texts"
+        title = f"{len(self.clusters):,} {self.unit}{texts} in {self.num_clusters:,} clusters"
         return f"Preview: {title}" if self.is_preview else title
 
     @cached_property
@@ -105,11 +113,45 @@ class ClusteringResult:
         rows = zip(self.documents.ids, self.documents.usable, strict=True)
         return [id_ for id_, usable in rows if usable]
 
+    @property
+    def whole(self) -> Documents:
+        """The documents; where their sentences were clustered, those they are the sentences of."""
+        return whole_documents(self.documents)
+
+    @cached_property
+    def mix(self) -> Mix | None:
+        """What documents are about whose sentences were clustered; `None` where they are whole."""
+        if not isinstance(self.documents, Sentences):
+            return None
+        values = (self.probabilities, self.coarser_probabilities)
+        return mix_sentences(self.documents, self.clusters, *values, self.num_clusters)
+
+    @cached_property
+    def assigned_mix(self) -> Mix | None:
+        """The same without what is an outlier."""
+        if not isinstance(self.documents, Sentences):
+            return None
+        values = (self.probabilities, self.coarser_probabilities)
+        return mix_sentences(self.documents, self.assigned, *values, self.num_clusters)
+
+    @cached_property
+    def num_documents(self) -> np.ndarray | None:
+        """Documents that hold something of each cluster, `(num_clusters,)`; `None` where they are
+        whole.
+        """
+        return None if self.mix is None else documents_per_cluster(self.mix)
+
     @cached_property
     def classes(self) -> np.ndarray | None:
-        """Gold classes, `(num_usable,)`, where there are any."""
-        classes = self.documents.classes
-        return None if classes is None else classes[self.documents.usable]
+        """Gold classes, `(num_usable,)`, where there are any; of whole documents."""
+        return self.whole.usable_classes
+
+    @property
+    def document_clusters(self) -> np.ndarray:
+        """Cluster of each whole document, `(num_usable,)`: where sentences were clustered, the one
+        with the largest share.
+        """
+        return self.clusters if self.mix is None else self.mix.clusters
 
     @cached_property
     def sizes(self) -> np.ndarray:
@@ -170,19 +212,31 @@ class ClusteringResult:
         return dict(sorted((int(k), score) for k, score in scores.items()))
 
     @cached_property
+    def counted(self) -> np.ndarray:
+        """Rows that times and groups count: all, or one sentence for each topic of a document."""
+        if not isinstance(self.documents, Sentences):
+            return np.arange(len(self.clusters))
+        pairs = self.documents.places * self.num_clusters + self.clusters
+        return np.unique(pairs, return_index=True)[1]
+
+    @cached_property
     def trend(self) -> Trend | None:
         """The clusters over time, where it is known."""
         known = self.documents.usable_attributes
         if known is None or known.time_column is None or known.times is None:
             return None
-        return cut_by_time(known.time_column, known.times, self.clusters, self.num_clusters)
+        return cut_by_time(
+            known.time_column, known.times, self.clusters, self.num_clusters, self.counted
+        )
 
     @cached_property
     def cuts(self) -> list[Groups]:
         """The clusters by group, for each column of groups."""
         known = self.documents.usable_attributes
         groups = known.groups.items() if known else ()
-        found = [cut_by_group(*group, self.clusters, self.num_clusters) for group in groups]
+        found = [
+            cut_by_group(*group, self.clusters, self.num_clusters, self.counted) for group in groups
+        ]
         return [cut for cut in found if cut is not None]
 
     @cached_property

@@ -17,10 +17,12 @@ from ..errors import InputError
 from ..texts.attributes import is_taken, make_attributes
 from ..texts.documents import Documents, make_documents
 from ..texts.names import make_labels
+from ..texts.segments import Sentences, join_owners
 from .files import plain_text, replacing, safe_cell, write_json
 
 
 CLUSTERS = Path("results", "clusters.csv")
+SEGMENTS = Path("results", "segments.csv")
 CLASSES = Path("results", "classes.csv")
 TOPICS = Path("results", "topics.json")
 SETTINGS = Path("results", "settings.json")
@@ -83,13 +85,32 @@ class RunFolder:
             group_columns or roles.get("group_columns"),
             [name for name in kept if not is_taken(name)],
         )
-        return replace(
+        documents = replace(
             documents,
             attributes=attributes,
             texts=[plain_text(text) for text in documents.texts],
             usable=documents.usable & np.array([cluster != "" for cluster in columns["cluster"]]),
             classes=self._classes(columns["id"]),
         )
+        return self._sentences(documents) if self._has_segments else documents
+
+    @property
+    def _has_segments(self) -> bool:
+        return (self.folder / SEGMENTS).is_file()
+
+    def _sentences(self, documents: Documents) -> Sentences:
+        """The sentences that the run clustered, of these documents."""
+        path = self.folder / SEGMENTS
+        columns = read_table(path)
+        firsts = np.array([number == "0" for number in columns["sentence"]])
+        ids = [id_ for id_, is_first in zip(columns["id"], firsts, strict=True) if is_first]
+        if ids != documents.usable_ids:
+            raise InputError(
+                f"'{path}' does not hold the ids of '{self.folder / CLUSTERS}', text by text. Run "
+                "--do_eval on the texts again."
+            )
+        owners = np.flatnonzero(documents.usable)[np.cumsum(firsts) - 1]
+        return join_owners(documents, [*map(plain_text, columns["text"])], owners)
 
     def _classes(self, ids: list[str]) -> np.ndarray | None:
         path = self.folder / CLASSES
@@ -104,8 +125,8 @@ class RunFolder:
         return np.array([plain_text(name) for name in columns["class"]], dtype=object)
 
     def positions(self) -> np.ndarray | None:
-        """Where the usable documents lie on the map, `(num_usable, 2)`; `None` where that is not
-        known of all.
+        """Where the usable documents, or their sentences, lie on the map, `(num_usable, 2)`; `None`
+        where that is not known of all.
         """
         columns = self._rows_with_cluster()
         try:
@@ -114,11 +135,11 @@ class RunFolder:
             return None
 
     def clusters(self) -> np.ndarray:
-        """Cluster of each usable document, `(num_usable,)`."""
+        """Cluster of each usable document, or of each sentence, `(num_usable,)`."""
         return np.array(self._rows_with_cluster()["cluster"], dtype=int)
 
     def _rows_with_cluster(self) -> dict[str, list[str]]:
-        columns = read_table(self.folder / CLUSTERS)
+        columns = read_table(self.folder / (SEGMENTS if self._has_segments else CLUSTERS))
         kept = [row for row, cluster in enumerate(columns["cluster"]) if cluster != ""]
         return {name: [values[row] for row in kept] for name, values in columns.items()}
 

@@ -4,7 +4,8 @@ No cell is a formula, whatever stands in it: all that is no number is marked as 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 
 from openpyxl import Workbook
@@ -13,7 +14,8 @@ from openpyxl.styles import Font
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from .cuts import Cut
-from .files import replacing
+from .files import Assignment, of_documents, replacing
+from .mix import write_topics
 from .result import OUTLIER, OUTLIER_LABEL, ClusteringResult
 from .topics import topic_rows
 
@@ -27,23 +29,30 @@ HEAD = ["cluster", "label", "texts", "share", "probability", "stability", "keywo
 
 def write_spreadsheet(path: Path, result: ClusteringResult) -> None:
     """Write a sheet of clusters, one per column of times and of groups with the texts of each
-    cluster in each part, and, of up to 50,000, one of the texts.
+    cluster in each part, and, of up to 50,000, one of the texts, and of their sentences where
+    these were clustered.
     """
-    book = Workbook(write_only=True)
+    book, mix = Workbook(write_only=True), result.assigned_mix
     _add_sheet(book, "Clusters", _cluster_rows(result))
     for cut in [*([result.trend] if result.trend else []), *result.cuts]:
         _add_sheet(book, cut.column, _cut_rows(result, cut))
     if len(result.clusters) <= MAX_TEXTS:
-        _add_sheet(book, "Texts", _text_rows(result))
+        part = Assignment(result.documents, result.assigned, result.probabilities)
+        if mix is not None:
+            _add_sheet(book, "Sentences", _text_rows(part, result.labels))
+            part = of_documents(result.whole, mix)
+        _add_sheet(book, "Texts", _text_rows(part, result.labels))
     with replacing(path, "wb") as file:
         book.save(file)
 
 
 def _cluster_rows(result: ClusteringResult) -> Iterator[list]:
     above = [f"label_{number + 1}" for number in range(len(result.levels))]
-    yield [*HEAD[:2], *above, *HEAD[2:]]
+    head = HEAD if result.mix is None else [*HEAD[:2], "sentences", *HEAD[2:]]
+    yield [*head[:2], *above, *head[2:]]
     for row in topic_rows(result):
-        numbers = [row["size"], row["share"], row["probability"], row["stability"]]
+        sizes = [row["size"], *([row["texts"]] if "texts" in row else [])]
+        numbers = [*sizes, row["share"], row["probability"], row["stability"]]
         words = [", ".join(row["keywords"]), *row["examples"]]
         labels = [row[name] for name in ("label", *above)]
         yield [row["cluster"], *labels, *numbers, *words]
@@ -55,14 +64,22 @@ def _cut_rows(result: ClusteringResult, cut: Cut) -> Iterator[list]:
         yield [row["cluster"], row["label"], *cut.counts[row["cluster"]].tolist()]
 
 
-def _text_rows(result: ClusteringResult) -> Iterator[list]:
-    known = result.documents.usable_attributes
+def _text_rows(part: Assignment, labels: Sequence[str]) -> Iterator[list]:
+    documents, known = part.documents, part.documents.usable_attributes
     kept = known.columns if known else {}
-    yield ["id", "cluster", "label", "probability", "text", *kept]
-    columns = (result.ids, result.assigned.tolist(), result.probabilities.tolist(), result.texts)
-    for id_, cluster, probability, text, *others in zip(*columns, *kept.values(), strict=True):
-        label = OUTLIER_LABEL if cluster == OUTLIER else result.labels[cluster]
-        yield [str(id_), cluster, label, probability, text, *others]
+    names = {OUTLIER: OUTLIER_LABEL, **dict(enumerate(labels))}
+    is_mix = part.topics is not None
+    yield ["id", "cluster", "label", "probability", *["topics"] * is_mix, "text", *kept]
+    mixes = [[write_topics(topics, names)] for topics in part.topics or ()]
+    columns = (
+        documents.usable_ids,
+        part.clusters.tolist(),
+        part.probabilities.tolist(),
+        mixes if is_mix else repeat([], len(part.clusters)),
+        documents.usable_texts,
+    )
+    for id_, cluster, probability, mix, text, *others in zip(*columns, *kept.values(), strict=True):
+        yield [str(id_), cluster, names[cluster], probability, *mix, text, *others]
 
 
 def _add_sheet(book: Workbook, title: str, rows: Iterable[list]) -> None:

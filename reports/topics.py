@@ -11,6 +11,7 @@ import numpy as np
 
 from ..clusters.levels import coarsen
 from .levels import Level, level_rows
+from .mix import Mix
 from .result import ClusteringResult
 
 
@@ -31,8 +32,10 @@ def whole_numbers(ids: list) -> list:
 
 def topic_rows(result: ClusteringResult) -> list[dict[str, Any]]:
     """What is known of each cluster, and its most typical texts, the largest cluster first; with
-    levels, also the label of its cluster at each coarser one.
+    levels, also the label of its cluster at each coarser one; of sentences, in how many texts they
+    are.
     """
+    counts = result.num_documents
     return [
         {
             "cluster": cluster,
@@ -42,6 +45,7 @@ def topic_rows(result: ClusteringResult) -> list[dict[str, Any]]:
                 for number, level in enumerate(result.levels, start=1)
             },
             "size": int(result.sizes[cluster]),
+            **({} if counts is None else {"texts": int(counts[cluster])}),
             "share": float(result.sizes[cluster] / len(result.clusters)),
             "keywords": result.keywords[cluster],
             "examples": [result.texts[row] for row in result.nearest[cluster]],
@@ -56,6 +60,7 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
     """The content of `topics.json`; documents without a usable text have no topic, and are left
     out.
     """
+    counts = result.num_documents
     clusters = [
         {
             "id": cluster,
@@ -67,11 +72,35 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
             "probability": float(result.mean_probabilities[cluster]),
             "stability": result.stabilities[cluster],
         }
+        | ({} if counts is None else {"documents": int(counts[cluster])})
         | ({"parent": int(result.levels[-1].inside[cluster])} if result.levels else {})
         | ({"trend": result.trend.row(cluster)} if result.trend else {})
         for cluster, label in enumerate(result.labels)
     ]
-    documents = [
+    points = _points(
+        result, result.ids, result.positions, result.clusters, result.texts, result.probabilities
+    )
+    payload: dict[str, Any] = {"intertopic_map": clusters, "documents": points}
+    if result.mix is not None:
+        payload |= {"documents": _mixed_documents(result, result.mix), "segments": points}
+    if result.trend:
+        about = {"column": result.trend.column, "period": result.trend.period}
+        payload["trend"] = about | {"periods": result.trend.names}
+    if result.levels:
+        payload["levels"] = level_rows(result.levels, result.sizes)
+    return {"status": "success", "payload": payload}
+
+
+def _points(
+    result: ClusteringResult,
+    ids: list,
+    positions: np.ndarray,
+    clusters: np.ndarray,
+    texts: Sequence[str],
+    probabilities: np.ndarray,
+) -> list[dict[str, Any]]:
+    """Documents, or their sentences, as points on the map."""
+    return [
         {
             "id": id_,
             "cord_x": x,
@@ -82,21 +111,27 @@ def make_topics(result: ClusteringResult) -> dict[str, Any]:
             "probability": probability,
         }
         for id_, (x, y), cluster, text, probability in zip(
-            whole_numbers(result.ids),
-            result.positions.tolist(),
-            result.clusters.tolist(),
-            result.texts,
-            result.probabilities.tolist(),
+            whole_numbers(ids),
+            positions.tolist(),
+            clusters.tolist(),
+            texts,
+            probabilities.tolist(),
             strict=True,
         )
     ]
-    payload: dict[str, Any] = {"intertopic_map": clusters, "documents": documents}
-    if result.trend:
-        about = {"column": result.trend.column, "period": result.trend.period}
-        payload["trend"] = about | {"periods": result.trend.names}
-    if result.levels:
-        payload["levels"] = level_rows(result.levels, result.sizes)
-    return {"status": "success", "payload": payload}
+
+
+def _mixed_documents(result: ClusteringResult, mix: Mix) -> list[dict[str, Any]]:
+    """Documents whose sentences were clustered, each where the surest sentence of its largest topic
+    lies, with all of its topics.
+    """
+    whole, places = result.whole, result.positions[mix.surest]
+    points = _points(
+        result, whole.usable_ids, places, mix.clusters, whole.usable_texts, mix.values[:, 0]
+    )
+    for point, topics in zip(points, mix.topics, strict=True):
+        point["topics"] = [{"cluster_id": cluster, "share": share} for cluster, share in topics]
+    return points
 
 
 def topic_mix(

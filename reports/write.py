@@ -5,14 +5,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ..texts.segments import Sentences
 from ..training.stages import STAGES, stage
 from .atlas import write_atlas
 from .console import one_line
 from .figure import draw_map
-from .files import replacing, write_assignments, write_embeddings, write_json
+from .files import (
+    Assignment,
+    of_documents,
+    of_sentences,
+    replacing,
+    write_assignments,
+    write_embeddings,
+    write_json,
+)
 from .page import write_report
 from .result import ClusteringResult
-from .run_folder import CLUSTERS, METRICS, TOPICS, RunFolder
+from .run_folder import CLUSTERS, METRICS, SEGMENTS, TOPICS, RunFolder
 from .spreadsheet import write_spreadsheet
 from .topics import make_topics
 
@@ -32,7 +41,7 @@ def write_results(
     results = output_dir / "results"
     write_atlas(output_dir, result)
     write_preview(result, output_dir)
-    RunFolder(output_dir).write(result.documents, result.settings)
+    RunFolder(output_dir).write(result.whole, result.settings)
     with replacing(output_dir / TOPICS) as file:
         json.dump(make_topics(result), file, ensure_ascii=False, allow_nan=False)
     write_spreadsheet(results / "topics.xlsx", result)
@@ -50,10 +59,16 @@ def write_preview(result: ClusteringResult, output_dir: Path) -> None:
     Args:
         result, output_dir: As in `write_results`.
     """
-    coarser = result.coarser_probabilities
-    part = (result.documents, result.assigned, result.probabilities, coarser)
-    id2label = dict(enumerate(result.labels))
-    write_assignments(output_dir / CLUSTERS, [part], id2label, result.positions, result.levels)
+    documents, positions, mix = result.documents, result.positions, result.assigned_mix
+    coarser, id2label = result.coarser_probabilities, dict(enumerate(result.labels))
+    part = Assignment(documents, result.assigned, result.probabilities, coarser)
+    if isinstance(documents, Sentences) and mix is not None:
+        sentences = of_sentences(documents, part)
+        write_assignments(output_dir / SEGMENTS, [sentences], id2label, positions, result.levels)
+        part, positions = of_documents(documents.whole, mix), positions[mix.surest]
+    else:
+        (output_dir / SEGMENTS).unlink(missing_ok=True)  # of an earlier run
+    write_assignments(output_dir / CLUSTERS, [part], id2label, positions, result.levels)
     folder = None if result.is_preview else output_dir.absolute().name
     write_report(output_dir / "results" / "report.html", result, folder)
 

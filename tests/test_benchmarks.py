@@ -16,6 +16,7 @@ from benchmarks import (
     peer_methods,
     peers,
     quality,
+    segments,
     starts,
     trust,
 )
@@ -289,3 +290,31 @@ def test_terms_that_meet_in_texts_cohere():
 
 def test_keywords_that_clusters_share_are_not_diverse():
     assert names.diversity([["red", "apple"], ["red", "sea"]]) == 0.75
+
+
+def test_messages_are_of_several_classes_and_their_topics_are_scored(
+    corpus, headless_dir, tmp_path
+):
+    texts, classes = corpus
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "label"], *zip(texts, classes, strict=True)])
+    spec = f"{tmp_path / 'a.csv'}:3:30"
+    messages, truth = segments.make_messages(spec, "label", 1)
+    assert len(messages) == 30 and {*(truth > 0).sum(axis=1)} == {1, 2, 3}
+    assert np.allclose(truth.sum(axis=1), 1)
+    assert 5 < sum(message.startswith("Hi! ") for message in messages) < 25
+    found = segments.run(headless_dir, spec, 1, "label", ["--use_cpu", "--num_train_epochs", "0"])
+    assert found["sentences"]["recall"] > 0.8 > found["whole"]["recall"]
+    assert found["sentences"]["share error"] < found["whole"]["share error"]
+    row = segments.table({"a": [found]}).splitlines()[4]
+    assert row.startswith(f"| a | sentences | {found['sentences']['precision']:.3f} | ")
+
+
+def test_topics_of_messages_are_right_where_their_classes_say_so():
+    truth = np.array([[0.5, 0.5], [1, 0], [0, 1]])
+    perfect = segments.score(truth[:, ::-1], truth, least=0)
+    assert perfect == {"precision": 1, "recall": 1, "share error": 0}
+    lost = np.column_stack([truth[:, 0], truth[:, 1] / 2, truth[:, 1] / 2])
+    scores = segments.score(lost, truth, least=0)
+    assert scores["precision"] == 4 / 6 and scores["recall"] == 1
+    assert scores["share error"] == pytest.approx((0.25 + 0 + 0.5) / 3)

@@ -14,6 +14,15 @@ from .known import KnownTopics, read_labels
 from .language import choose_encoder
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
+from .readers import Columns
+from .segments import (
+    SENTENCE,
+    Sentences,
+    check_splittable,
+    split_documents,
+    split_text,
+    whole_documents,
+)
 from .spool import SpooledDocuments, spool_documents
 from .tables import read_batches, read_columns
 from .tokens import (
@@ -30,15 +39,19 @@ from .vectors import check_vectors, read_vectors
 
 
 __all__ = [
+    "SENTENCE",
     "Attributes",
+    "Columns",
     "Documents",
     "KnownTopics",
+    "Sentences",
     "SpooledDocuments",
     "add_text_prefix",
     "are_named",
     "check_classes_differ",
     "check_enough_documents",
     "check_mask_token",
+    "check_splittable",
     "check_vectors",
     "choose_encoder",
     "cluster_keywords",
@@ -61,8 +74,11 @@ __all__ = [
     "read_labels",
     "read_texts",
     "read_vectors",
+    "split_documents",
+    "split_text",
     "spool_documents",
     "stream_documents",
     "text_prefix",
     "tokenize",
+    "whole_documents",
 ]

@@ -18,7 +18,8 @@ from .times import is_day_first, read_times
 
 logger = logging.getLogger(__name__)
 
-TAKEN = ("id", "cluster", "label", "probability", "x", "y", "text")  # names of our own columns
+# Names of our own columns.
+TAKEN = ("id", "cluster", "label", "probability", "topics", "x", "y", "text")
 
 
 def is_taken(name: str) -> bool:

@@ -78,6 +78,11 @@ class Documents:
         rows = np.flatnonzero(self.usable)
         return None if self.attributes is None else self.attributes.take(rows)
 
+    @property
+    def names(self) -> list:
+        """What a document may be called beside its text."""
+        return self.ids
+
     def sample(self, size: int, seed: int) -> "Documents":
         """A random sample of the rows, in the input's order; all of them where there are no more
         than `size`. Those of which something is known come first.
@@ -85,9 +90,10 @@ class Documents:
         if size >= len(self):
             return self
         known = np.empty(0, dtype=int) if self.known is None else self.known.rows
-        others = np.setdiff1d(np.arange(len(self)), known)
-        drawn = known[draw_sample(len(known), seed, size)]
-        rows = np.union1d(drawn, others[draw_sample(len(others), seed, size - len(drawn))])
+        return self.take(draw_with(known, len(self), size, seed))
+
+    def take(self, rows: np.ndarray) -> "Documents":
+        """Those in some rows."""
         classes, vectors = (
             None if known is None else known[rows] for known in (self.classes, self.vectors)
         )
@@ -95,6 +101,13 @@ class Documents:
         topics = None if self.known is None else self.known.take(rows)
         attributes = None if self.attributes is None else self.attributes.take(rows)
         return Documents(ids, texts, self.usable[rows], classes, vectors, topics, attributes)
+
+
+def draw_with(known: np.ndarray, num_rows: int, size: int, seed: int) -> np.ndarray:
+    """Sorted indices of `size` rows, drawn at random: `known` ones first, which are sorted."""
+    others = np.setdiff1d(np.arange(num_rows), known)
+    drawn = known[draw_sample(len(known), seed, size)]
+    return np.union1d(drawn, others[draw_sample(len(others), seed, size - len(drawn))])
 
 
 def make_documents(

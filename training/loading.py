@@ -25,6 +25,38 @@ from .run_arguments import DataArguments, ModelArguments
 logger = logging.getLogger(__name__)
 
 
+def read_config(model_args: ModelArguments) -> dict[str, Any]:
+    """The checkpoint's configuration as it stands in its file.
+
+    Raises:
+        InputError: There is no such checkpoint.
+    """
+    name = model_args.model_name_or_path
+    try:
+        return PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)[0]
+    except OSError as error:
+        if isinstance(error.__cause__, LocalEntryNotFoundError):
+            raise InputError(
+                f"'{name}' is no folder and not in the cache, and the Hub does not answer. Connect "
+                "once to fetch it, or pass the folder of an encoder: --model_name_or_path FOLDER."
+            ) from error
+        raise InputError(str(error)) from error
+
+
+def find_segments(model_args: ModelArguments) -> tuple[str, str | None]:
+    """What a run clusters, `text` or `sentence`, and the language by whose rules its model cuts
+    sentences, where it has one.
+
+    Raises:
+        InputError: There is no such checkpoint.
+    """
+    config = read_config(model_args)
+    if config.get("model_type") != BertClusterConfig.model_type:
+        return model_args.segments or "text", None
+    own = config.get("segments", "text")
+    return model_args.segments or own, config.get("sentence_language")
+
+
 def load_tokenizer(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> PreTrainedTokenizerBase:
@@ -33,16 +65,7 @@ def load_tokenizer(
     Raises:
         InputError: The checkpoint cannot do what the run asks of it.
     """
-    name = model_args.model_name_or_path
-    try:
-        raw, _ = PreTrainedConfig.get_config_dict(name, **model_args.hub_arguments)
-    except OSError as error:
-        if isinstance(error.__cause__, LocalEntryNotFoundError):
-            raise InputError(
-                f"'{name}' is no folder and not in the cache, and the Hub does not answer. Connect "
-                "once to fetch it, or pass the folder of an encoder: --model_name_or_path FOLDER."
-            ) from error
-        raise InputError(str(error)) from error
+    name, raw = model_args.model_name_or_path, read_config(model_args)
     for option in ("alpha", "num_clusters"):
         if getattr(model_args, option) == "auto" and not training_args.do_train:
             raise InputError(
@@ -131,6 +154,11 @@ def _check_clusters(
         raise InputError(
             f"'{name}' does not say how far its documents lie from the centroids, as "
             "--outlier_threshold needs. Train it anew, or leave the threshold out."
+        )
+    if training_args.reports_alone and model_args.segments not in (None, config.segments):
+        raise InputError(
+            f"--segments {model_args.segments}: a report is on what the run has clustered, which "
+            f"is each {config.segments}. Leave it out, or pass --do_eval and the texts."
         )
     own, prefix = config.text_prefix or "", model_args.text_prefix
     if prefix not in (None, own):

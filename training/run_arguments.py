@@ -73,6 +73,13 @@ class ModelArguments:
             "`mean` over windows of that length. Unset: as the model does, else `head`."
         },
     )
+    segments: str | None = field(
+        default=None,
+        metadata={
+            "help": "What is clustered: each `text` as a whole, or each `sentence`; a text is then "
+            "a mix of topics. Unset: as the model does, else `text`."
+        },
+    )
 
     def __post_init__(self) -> None:
         self.num_clusters = _parse("num_clusters", self.num_clusters, int, "a whole number")
@@ -94,7 +101,8 @@ class ModelArguments:
 
         `--alpha auto` is the config's `None`, `--num_clusters auto` is for the trainer.
         """
-        names = ("num_clusters", "alpha", "kernel", "normalize_embeddings", "long_documents")
+        names = ["num_clusters", "alpha", "kernel", "normalize_embeddings"]
+        names += ["long_documents", "segments"]
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         if given.get("num_clusters") == "auto":
             del given["num_clusters"]

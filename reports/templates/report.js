@@ -1,7 +1,7 @@
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const { clusters, documents } = data;
+const { clusters, documents, unit } = data;
 const { trend, groups } = data.cuts;
 const byNumber = new Map(clusters.map((cluster) => [cluster.cluster, cluster]));
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down"];
@@ -123,7 +123,7 @@ function update() {
   state.matches.sort((one, other) => documents.probabilities[other][0] - documents.probabilities[one][0]);
   state.shown = PAGE;
   const all = state.cluster === null && !state.branch && !isCut;
-  element("count").textContent = all ? "" : `${state.matches.length.toLocaleString("en")} of ${own.length.toLocaleString("en")} texts`;
+  element("count").textContent = all ? "" : `${state.matches.length.toLocaleString("en")} of ${own.length.toLocaleString("en")} ${unit}`;
   element("reset").hidden = all;
   element("choose").value = state.cluster === null ? "" : state.cluster;
   for (const button of document.querySelectorAll("#legend button"))
@@ -186,8 +186,8 @@ function listTexts() {
   if (state.from !== null || state.to !== null) parts.push(`${trend.names[state.from ?? 0]} to ${trend.names[state.to ?? trend.names.length - 1]}`);
   const words = (state.words.length ? ` with “${state.words.join(" ")}”` : "") + (parts.length ? ` (${parts.join(", ")})` : "");
   element("texts-note").textContent = state.matches.length
-    ? `Texts ${what}${words}, the most certain first. Choose one to read it and see its mix of topics.`
-    : `There is no text ${what}${words}.`;
+    ? `${unit[0].toUpperCase() + unit.slice(1)} ${what}${words}, the most certain first. Choose one to read it and see its mix of topics.`
+    : `There are no ${unit} ${what}${words}.`;
 }
 function showText(i) {
   const mix = make("dl", null);
@@ -201,7 +201,12 @@ function showText(i) {
     mix.append(make("dt", byNumber.get(number).label, { dir: "auto" }), track, make("dd", percent(share)));
   });
   const facts = [`id ${documents.id[i]}`, ...(trend ? [`${trend.column}: ${trend.written[i]}`] : []), ...groups.map((group) => `${group.column}: ${group.names[group.parts[i]]}`)];
-  element("mix").replaceChildren(make("p", documents.text[i], { dir: "auto" }), make("small", facts.join(" · "), { dir: "auto" }), mix);
+  const parts = [make("p", documents.text[i], { dir: "auto" }), make("small", facts.join(" · "), { dir: "auto" }), mix];
+  if (documents.topics) {
+    const topics = documents.topics[i].map(([number, share]) => `${byNumber.get(number).label} ${percent(share)}`);
+    parts.push(make("p", `Its whole text: ${topics.join("; ")}`, { dir: "auto" }));
+  }
+  element("mix").replaceChildren(...parts);
   element("mix").hidden = false;
   document.dispatchEvent(new CustomEvent("text-shown", { detail: i }));
   element("mix").scrollIntoView({ block: "nearest" });
@@ -215,7 +220,7 @@ function showTip(event) {
   const cluster = byNumber.get(point.curveNumber === 0 ? own[i] : point.customdata);
   const parts = point.curveNumber === 0
     ? [make("p", short(documents.text[i], 260), { dir: "auto" }), make("b", cluster.label, { dir: "auto" }), make("small", " " + percent(documents.probabilities[i][0]))]
-    : [make("b", cluster.label, { dir: "auto" }), make("small", ` ${cluster.size.toLocaleString("en")} texts`), make("p", cluster.keywords.join(", "), { dir: "auto" })];
+    : [make("b", cluster.label, { dir: "auto" }), make("small", ` ${cluster.size.toLocaleString("en")} ${unit}`), make("p", cluster.keywords.join(", "), { dir: "auto" })];
   tip.replaceChildren(...parts);
   tip.hidden = false;
   const { xaxis, yaxis, _size: size } = map._fullLayout;
@@ -334,7 +339,7 @@ function drawCurves() {
   const sizes = [...Array(count).keys()].map((k) => ({
     type: "scatter", mode: "lines+markers", x, y: y.map((row) => row[k]), marker: { size: 4 },
     line: { width: 1.5, color: known ? byNumber.get(k).color : ink().soft },
-    hovertemplate: (known ? nameOf(k, 40) : "cluster " + k) + "<br>%{y:,} texts<extra></extra>",
+    hovertemplate: (known ? nameOf(k, 40) : "cluster " + k) + `<br>%{y:,} ${unit}<extra></extra>`,
   }));
   draw("sizes", sizes, {});
 }

@@ -88,7 +88,7 @@
   });
   document.addEventListener("text-shown", ({ detail: i }) => {
     const id = String(documents.id[i]);
-    if (!sayable(id)) return;
+    if (!sayable(id) || documents.topics) return; // sentences share the id of their text
     const select = make("select", null);
     select.append(make("option", "Move it to …", { value: "" }));
     for (const cluster of clusters) if (cluster.cluster !== own[i]) select.append(make("option", cluster.label, { value: cluster.cluster }));

@@ -1,7 +1,7 @@
 """The clusters by time and by group: how much of each there is when, and for whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Trend(Cut):
         period (`str`): `"day"`, `"week"`, `"month"` or `"year"`.
         z (`np.ndarray` of shape `(num_clusters,)`): Above 0 for clusters whose share grows.
         are_changing (`np.ndarray` of shape `(num_clusters,)`): Whether chance alone would not give
-            that (`compare_periods`).
+            that (`compare_periods`), and the later half of the periods bears it out.
     """
 
     period: str
@@ -184,7 +184,10 @@ def cut_by_time(
     names = [name_period(number, unit) for number in range(first, last + 1)]
     parts = np.where(known, periods - first, -1)
     counts = cross_counts(clusters[counted], parts[counted], num_clusters, len(names))
-    return Trend(column, names, parts, counts, NAMES[unit], *compare_periods(counts))
+    z, are_significant = compare_periods(counts)
+    trend = Trend(column, names, parts, counts, NAMES[unit], z, are_significant)
+    gained = trend.halves[:, 1] - trend.halves[:, 0]
+    return replace(trend, are_changing=are_significant & (z * gained > 0))
 
 
 def choose_unit(times: np.ndarray, num_clusters: int = 1) -> str:

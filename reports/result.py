@@ -269,7 +269,7 @@ class ClusteringResult:
         names = "; ".join(self.labels[c] for c in largest)
         more = f" and {len(chance) - MOST_TOLD} more" if len(chance) > MOST_TOLD else ""
         share = self.sizes[chance].sum() / len(self.clusters)
-        doubt = f"; may be chance ({share:.1%} of the texts): {names}{more}" if chance else ""
+        doubt = f"; may be chance ({share:.1%}): {names}{more}" if chance else ""
         return f"{len(known) - len(chance)} of {len(known)} clusters{doubt}"
 
     @property

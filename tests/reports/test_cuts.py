@@ -85,6 +85,17 @@ def test_what_grows_and_fades_is_told_with_its_shares():
     assert even.tell(["a", "b", "c"]) == []
 
 
+def test_a_trend_that_the_halves_contradict_is_not_told():
+    sizes, held = [100, 1000, 1000, 50], [20, 600, 540, 45]
+    times = np.repeat(np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]"), sizes)
+    clusters = np.concatenate(
+        [np.repeat([0, 1], [inside, size - inside]) for size, inside in zip(sizes, held)]
+    )
+    trend = cut_by_time("sent", times.astype("datetime64[s]"), clusters, 2)
+    assert trend.z[0] > 3 and trend.halves[0, 1] < trend.halves[0, 0]
+    assert not trend.are_changing.any() and trend.tell(["a", "b"]) == []
+
+
 def test_of_many_that_change_a_few_are_named():
     times, clusters = days("2024-01-01", "2024-01-30"), np.repeat(np.arange(20), 100)
     growing, _ = cut_by_time("sent", times, clusters, 20).tell([f"c{k}" for k in range(20)])

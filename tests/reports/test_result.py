@@ -49,10 +49,8 @@ def test_clusters_that_may_be_chance_are_told_the_largest_first():
         return make_result(["text"] * 10, clusters, labels, metrics=metrics).about_stability
 
     assert told(1, 0.6, 1, 1, 1, 1) == "6 of 6 clusters"
-    assert told(0.5, 0.5, 1, 1, None, 1) == (
-        "3 of 5 clusters; may be chance (30.0% of the texts): B; A"
-    )
-    assert told(0, 0, 0, 0, 0, 0).endswith("(100.0% of the texts): C; B; F and 3 more")
+    assert told(0.5, 0.5, 1, 1, None, 1) == ("3 of 5 clusters; may be chance (30.0%): B; A")
+    assert told(0, 0, 0, 0, 0, 0).endswith("(100.0%): C; B; F and 3 more")
     assert told(*[None] * 6) is None
 
 

@@ -89,7 +89,10 @@ def test_a_trend_that_the_halves_contradict_is_not_told():
     sizes, held = [100, 1000, 1000, 50], [20, 600, 540, 45]
     times = np.repeat(np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]"), sizes)
     clusters = np.concatenate(
-        [np.repeat([0, 1], [inside, size - inside]) for size, inside in zip(sizes, held)]
+        [
+            np.repeat([0, 1], [inside, size - inside])
+            for size, inside in zip(sizes, held, strict=True)
+        ]
     )
     trend = cut_by_time("sent", times.astype("datetime64[s]"), clusters, 2)
     assert trend.z[0] > 3 and trend.halves[0, 1] < trend.halves[0, 0]

@@ -2,6 +2,7 @@
 does the work.
 """
 
+import logging
 import re
 import webbrowser
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from . import run_clustering
+from .assigning import assign
 from .errors import InputError
 from .publishing import FORMATS, check_export, export_model
 from .reports import undo
@@ -188,6 +190,71 @@ def write_export(
 def show(folder: str) -> None:
     """Open a run's report in a browser."""
     webbrowser.open(Path(folder, "results", "report.html").absolute().as_uri())
+
+
+@app.command("assign")
+def assign_shards(
+    model: Annotated[str, typer.Argument(help="Folder or Hub id of a trained model.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Texts: a file, a folder or a quoted glob of .parquet .jsonl .csv .tsv, on a disk "
+            "or at hf://datasets/."
+        ),
+    ],
+    to: Annotated[
+        str, typer.Option("--to", help="Folder of the results; the same command goes on in it.")
+    ],
+    text: Annotated[
+        str | None,
+        typer.Option("--text", "--text_column", help="Column of the texts. Unset: it is found."),
+    ] = None,
+    ids: Annotated[
+        str | None,
+        typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
+    ] = None,
+    keep_columns: Annotated[
+        list[str] | None, typer.Option("--keep_columns", help="Columns to pass on: once for each.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", help="Also the so many most probable clusters.")] = 0,
+    outlier_threshold: Annotated[
+        float | None,
+        typer.Option("--outlier_threshold", help="Cluster -1 beyond it; try 3. Unset: none."),
+    ] = None,
+    max_seq_length: Annotated[
+        int | None,
+        typer.Option("--max_seq_length", help="Tokens read of a text. Unset: the model's."),
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip_bad_rows", help="Leave rows without a text without a cluster.")
+    ] = False,
+    bad_shards: Annotated[
+        str, typer.Option("--bad_shards", help="At a bad shard: stop, or skip it.")
+    ] = "stop",
+) -> None:
+    """Sort any number of texts into the clusters of a finished model, a Parquet file per shard.
+
+    With a launcher, each process takes its share of the shards. A run that was ended goes on.
+    """
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("bert_clustering").setLevel(logging.INFO)
+    try:
+        lines = assign(
+            model,
+            source,
+            to,
+            text_column=text,
+            id_column=ids,
+            keep_columns=keep_columns or [],
+            top=top,
+            outlier_threshold=outlier_threshold,
+            max_seq_length=max_seq_length,
+            skip_bad_rows=skip_bad_rows,
+            bad_shards=bad_shards,
+        )
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from error
+    typer.echo("\n".join(lines))
 
 
 def read_head(file: str) -> Columns:

@@ -33,7 +33,7 @@ from .texts import (
     Sentences,
     check_enough_documents,
     choose_encoder,
-    make_documents,
+    make_text_documents,
     split_documents,
 )
 from .trainer import ClusteringTrainer
@@ -126,7 +126,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
             InputError: The texts are no strings with words, too few for the clusters, or an
                 argument cannot be used.
         """
-        documents = _documents(X)
+        documents = make_text_documents(X)
         encoder, prefix = self.encoder, self.text_prefix
         if encoder is None:
             encoder, needed = choose_encoder(documents.texts)
@@ -177,7 +177,7 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
         sentences in each cluster; rows sum to 1.
         """
         check_is_fitted(self)
-        documents, config = _documents(X), self.model_.config
+        documents, config = make_text_documents(X), self.model_.config
         if config.segments != SENTENCE:
             return self._trainer.predict(documents.texts).predictions
         sentences = split_documents(documents, config.sentence_language)
@@ -358,17 +358,3 @@ class TextClustering(ClusterMixin, TransformerMixin, BaseEstimator):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_inner()}
-
-
-def _documents(texts: Iterable[str]) -> Documents:
-    """Texts as documents, checked."""
-    if isinstance(texts, str):
-        raise InputError(f"texts: expected several, got one string. Pass [{texts[:20]!r}].")
-    found = [str(text) if isinstance(text, np.str_) else text for text in texts]
-    for place, text in enumerate(found):
-        if not isinstance(text, str) or not text.strip():
-            raise InputError(
-                f"texts: expected strings that are not empty, got {text!r:.60} at place {place}. "
-                "Leave it out, or put a text there."
-            )
-    return make_documents({"text": found}, "texts")

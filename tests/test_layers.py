@@ -14,6 +14,7 @@ PACKAGE = Path(bert_clustering.__file__).parent
 LAYERS = (
     ("cli",),
     ("run_clustering", "estimator"),
+    ("assigning",),
     ("reports",),
     ("trainer",),
     ("training", "publishing"),
@@ -22,7 +23,7 @@ LAYERS = (
     ("modeling_bert_cluster",),
     ("configuration_bert_cluster", "errors"),
 )
-ROOMS = ("reports", "training", "publishing", "clusters", "texts")
+ROOMS = ("assigning", "reports", "training", "publishing", "clusters", "texts")
 ALSO = {("training", "publishing")}  # which files of a folder a training must not overwrite
 MODULES = [
     *PACKAGE.glob("*.py"),

@@ -154,7 +154,7 @@ def test_files_of_the_code_that_are_named_exist(page):
 
 
 def test_contributing_names_each_file_of_the_rooms():
-    rooms = ("reports", "training", "publishing", "clusters", "texts")
+    rooms = ("assigning", "reports", "training", "publishing", "clusters", "texts")
     files = [path.relative_to(ROOT) for room in rooms for path in (ROOT / room).glob("[!_]*.py")]
     assert [str(file) for file in files if f"`{file}`" not in PAGES[CONTRIBUTING]] == []
 

@@ -7,6 +7,7 @@ from .documents import (
     check_classes_differ,
     check_enough_documents,
     make_documents,
+    make_text_documents,
     stream_documents,
 )
 from .keywords import cluster_keywords
@@ -36,6 +37,7 @@ from .tokens import (
 )
 from .topics_file import read_known_topics
 from .vectors import check_vectors, read_vectors
+from .windows import cut_windows
 
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "check_splittable",
     "check_vectors",
     "choose_encoder",
+    "cut_windows",
     "cluster_keywords",
     "document_lengths",
     "find_id_column",
@@ -63,6 +66,7 @@ __all__ = [
     "make_attributes",
     "make_documents",
     "make_labels",
+    "make_text_documents",
     "name_clusters",
     "pick_column",
     "prefix_ids",

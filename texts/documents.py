@@ -6,7 +6,7 @@ from what training sees.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -150,6 +150,24 @@ def make_documents(
                 f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out."
             )
     return Documents(ids, texts, usable, classes)
+
+
+def make_text_documents(texts: Iterable[str]) -> Documents:
+    """Texts alone as documents, checked.
+
+    Raises:
+        InputError: They are one string, or one of them is empty or no string.
+    """
+    if isinstance(texts, str):
+        raise InputError(f"texts: expected several, got one string. Pass [{texts[:20]!r}].")
+    found = [str(text) if isinstance(text, np.str_) else text for text in texts]
+    for place, text in enumerate(found):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(
+                f"texts: expected strings that are not empty, got {text!r:.60} at place {place}. "
+                "Leave it out, or put a text there."
+            )
+    return make_documents({"text": found}, "texts")
 
 
 def _check_texts(

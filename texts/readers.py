@@ -11,7 +11,7 @@ import os
 import xml.etree.ElementTree
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
 from reprlib import repr as short_repr
@@ -29,6 +29,7 @@ Columns = dict[str, list]  # column name -> one value per row
 
 MAX_CELL = 2**24  # characters in a cell of a .csv or .tsv file
 MAX_COLUMNS = 1000  # different names in records
+PARQUET_BUFFER = 2**20  # bytes that are read at a time, of a row group of any size
 MAX_SHEET_ROWS = 2**20  # what a spreadsheet program can hold
 
 # What the readers and their libraries raise for content that is not what the name says.
@@ -169,19 +170,24 @@ def _read_txt(file: IO[str], size: int) -> Iterator[Columns]:
         yield {"text": batch}
 
 
-def _read_parquet(file: IO[bytes], size: int) -> Iterator[Columns]:
-    table, first = pyarrow.parquet.ParquetFile(file), 1
-    _check_header(table.schema_arrow.names)
+def _read_parquet(
+    file: IO[bytes], size: int, wanted: Collection[str | None] | None = None
+) -> Iterator[Columns]:
+    """Columns that are not `wanted` come without their values, which are not read."""
+    table, first = pyarrow.parquet.ParquetFile(file, buffer_size=PARQUET_BUFFER), 1
+    names = table.schema_arrow.names
+    _check_header(names)
     if not table.metadata.num_rows:
-        yield {name: [] for name in table.schema_arrow.names}
-    for batch in table.iter_batches(size):
+        yield {name: [] for name in names}
+    read = None if wanted is None else [name for name in names if name in wanted]
+    for batch in table.iter_batches(size, columns=read):
         try:
             batch.validate(full=True)
         except pyarrow.ArrowInvalid as error:
             raise InputError(
                 f"in the {len(batch)} rows from row {first} on: {error}. Write the file anew."
             ) from error
-        yield batch.to_pydict()
+        yield dict.fromkeys(names, []) | batch.to_pydict()
         first += len(batch)
 
 
@@ -238,8 +244,9 @@ def _first_sheet(file: IO[bytes], computed: bool) -> Iterator[tuple]:
 class Format:
     """How files of a format are opened and read."""
 
-    read: Callable[[IO, int], Iterator[Columns]]  # an open file and rows per batch
+    read: Callable[..., Iterator[Columns]]  # an open file and rows per batch
     binary: bool = False
+    picks: bool = False  # whether it can leave columns unread, which are not `wanted`
     newline: str | None = None  # of a text file: `""` leaves line ends to the reader
 
 
@@ -249,6 +256,6 @@ FORMATS = {
     ".json": Format(_read_json),
     ".jsonl": Format(_read_jsonl),
     ".txt": Format(_read_txt),
-    ".parquet": Format(_read_parquet, binary=True),
+    ".parquet": Format(_read_parquet, binary=True, picks=True),
     ".xlsx": Format(_read_xlsx, binary=True),
 }

@@ -17,7 +17,9 @@ from .unpacking import open_unpacked
 MAX_ROWS = 10_000_000  # of a table that is read as a whole
 
 
-def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
+def read_batches(
+    path: str, size: int = 16384, wanted: Collection[str | None] | None = None
+) -> Iterator[Columns]:
     """Read a table, gzipped (`.gz`) or not, by the ending of its name; a `.txt` file has one
     document per line.
 
@@ -25,6 +27,7 @@ def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
         path (`str`): The file.
         size (`int`, *optional*, defaults to 16384): Rows per batch, at most. Memory holds no more
             than one, but for a `.json` file that is one list.
+        wanted (`Collection[str]`, *optional*): Other columns may come without their values.
 
     Raises:
         InputError: There is no such file, its format is unknown, its content is broken, or it is
@@ -35,7 +38,7 @@ def read_batches(path: str, size: int = 16384) -> Iterator[Columns]:
     format_, gzipped = _choose_format(path)
     try:
         with _open(path, format_, gzipped) as file:
-            yield from format_.read(file, size)
+            yield from format_.read(file, size, *([wanted] if format_.picks else []))
     except BROKEN as error:
         fault = " ".join(str(error)[:300].split())  # some libraries quote half of the file
         if isinstance(error, UnicodeDecodeError) and not format_.binary:

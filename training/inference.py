@@ -91,21 +91,11 @@ class Inference:
         if self.model.config.long_documents == "head" or not tells_what_was_cut(dataset):
             return self._encode_heads(dataset)
         windows = cut_windows(dataset, self.collator.tokenizer)
-        return self._join(self._encode_heads(windows), windows, len(dataset))
-
-    def _join(self, embeddings: np.ndarray, windows: Dataset, num_documents: int) -> np.ndarray:
-        """Mean of each document's windows, by their tokens, `(num_documents, hidden_size)`."""
-        joined = np.zeros((num_documents, embeddings.shape[1]), dtype=np.float32)
         lengths = np.array(windows["length"], dtype=np.float32)
-        owners = np.array(windows["document"])
-        for part in batches(len(windows)):
-            np.add.at(joined, owners[part], embeddings[part] * lengths[part, None])
-        totals = np.bincount(owners, lengths).astype(np.float32)
-        for part in batches(num_documents):
-            joined[part] /= totals[part, None]
-            if self.model.config.normalize_embeddings:
-                joined[part] = normalize(joined[part])
-        return joined
+        unit = bool(self.model.config.normalize_embeddings)
+        return join_windows(
+            self._encode_heads(windows), lengths, np.array(windows["document"]), unit
+        )
 
     @torch.no_grad()
     def _encode_heads(self, dataset: Dataset) -> np.ndarray:
@@ -162,8 +152,7 @@ class Inference:
 
     def nearest_distances(self, embeddings: np.ndarray) -> np.ndarray:
         """Distance of each document to its nearest centroid, `(num_documents,)`."""
-        centroids = self.model.cluster_head.centroids.detach().cpu().numpy()
-        return pairwise_distances_argmin_min(embeddings, centroids)[1]
+        return nearest_distances(self.model, embeddings)
 
     def note_distances(self, embeddings: np.ndarray) -> None:
         """Keep in the config how far the training documents lie from their centroids."""
@@ -172,27 +161,8 @@ class Inference:
         self.model.config.typical_distance = [float(np.median(distances)), float(deviation)]
 
     def outlier_scores(self, embeddings: np.ndarray) -> np.ndarray:
-        """How much farther documents lie from all centroids than the training documents did,
-        `(num_documents,)`.
-
-        The unit is the robust standard deviation (1.4826 times the median absolute deviation) of
-        the distances to the nearest centroid, from their median on: most documents lie between -2
-        and 2.
-
-        Args:
-            embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
-
-        Raises:
-            InputError: The model does not say how far its training documents lie.
-        """
-        typical = self.model.config.typical_distance
-        if typical is None:
-            raise InputError(
-                "The model does not say how far its training documents lie from the centroids. "
-                "Call train() first, or load a trained model."
-            )
-        median, deviation = typical
-        return (self.nearest_distances(embeddings) - median) / max(deviation, 1e-6)
+        """Those of the model (`outlier_scores`)."""
+        return outlier_scores(self.model, embeddings)
 
     def _batches(self, dataset: Dataset) -> DataLoader:
         """Batches in the dataset's order, padded and unmasked."""
@@ -204,3 +174,55 @@ class Inference:
             pin_memory=self.args.dataloader_pin_memory,
         )
         return self.accelerator.prepare(loader)
+
+
+def join_windows(
+    embeddings: np.ndarray, lengths: np.ndarray, documents: np.ndarray, unit: bool
+) -> np.ndarray:
+    """Mean of each document's windows, by their tokens, `(num_documents, hidden_size)`.
+
+    Args:
+        embeddings (`np.ndarray` of shape `(num_windows, hidden_size)`): Of the windows.
+        lengths, documents (`np.ndarray` of shape `(num_windows,)`): Tokens of each window; the
+            number of its document, each of which has one.
+        unit (`bool`): Whether to scale the means to unit length.
+    """
+    totals = np.bincount(documents, lengths).astype(np.float32)
+    joined = np.zeros((len(totals), embeddings.shape[1]), dtype=np.float32)
+    for part in batches(len(embeddings)):
+        np.add.at(joined, documents[part], embeddings[part] * lengths[part, None])
+    for part in batches(len(totals)):
+        joined[part] /= totals[part, None]
+        if unit:
+            joined[part] = normalize(joined[part])
+    return joined
+
+
+def nearest_distances(model: BertForClustering, embeddings: np.ndarray) -> np.ndarray:
+    """Distance of each document to its nearest centroid, `(num_documents,)`."""
+    centroids = model.cluster_head.centroids.detach().cpu().numpy()
+    return pairwise_distances_argmin_min(embeddings, centroids)[1]
+
+
+def outlier_scores(model: BertForClustering, embeddings: np.ndarray) -> np.ndarray:
+    """How much farther documents lie from all centroids than the training documents did,
+    `(num_documents,)`.
+
+    The unit is the robust standard deviation (1.4826 times the median absolute deviation) of the
+    distances to the nearest centroid, from their median on: most documents lie between -2 and 2.
+
+    Args:
+        model (`BertForClustering`): Knows how far its training documents lay.
+        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+
+    Raises:
+        InputError: The model does not say how far its training documents lie.
+    """
+    typical = model.config.typical_distance
+    if typical is None:
+        raise InputError(
+            "The model does not say how far its training documents lie from the centroids. "
+            "Call train() first, or load a trained model."
+        )
+    median, deviation = typical
+    return (nearest_distances(model, embeddings) - median) / max(deviation, 1e-6)

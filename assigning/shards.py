@@ -1,0 +1,127 @@
+"""From a source to its shards: a file, a folder or a glob, on a disk or on the Hub."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from fsspec import AbstractFileSystem
+from fsspec.core import has_magic, url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+from ..errors import InputError
+
+
+ENDINGS = (".parquet", ".jsonl", ".csv", ".tsv")  # of the shards of a folder, gzipped or not
+
+
+class Shard(NamedTuple):
+    """A file of a source.
+
+    Args:
+        name (`str`): Its path inside the source, as `2024/part-01.jsonl.gz`.
+        path (`str`): Its path in the file system.
+        size (`int`): In bytes.
+        files (`AbstractFileSystem`): Where it lies.
+    """
+
+    name: str
+    path: str
+    size: int
+    files: AbstractFileSystem
+
+    @property
+    def output_name(self) -> str:
+        """Name of the Parquet file of its clusters.
+
+        Example:
+            >>> Shard("2024/part-01.jsonl.gz", "", 0, None).output_name
+            '2024/part-01.parquet'
+        """
+        path = PurePosixPath(self.name)
+        packed = path.suffix.lower() == ".gz"
+        return str((path.with_suffix("") if packed else path).with_suffix(".parquet"))
+
+    @contextmanager
+    def opened(self) -> Iterator[str]:
+        """Path of the file on a disk of this machine; a shard of the Hub is there for that long."""
+        if isinstance(self.files, LocalFileSystem):
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, PurePosixPath(self.name).name)
+            self.files.get_file(self.path, path)
+            yield path
+
+
+def find_shards(source: str, output: str) -> list[Shard]:
+    """The shards of a source, by name; of a folder, all tables in it and in its folders, but for
+    names that begin with a dot or an underscore.
+
+    Args:
+        source (`str`): A file, a folder, a glob, or any of them at `hf://datasets/`.
+        output (`str`): The folder that is written to.
+
+    Raises:
+        InputError: There are none, they cannot be reached, two would have one output, or the output
+            lies in the source.
+    """
+    try:
+        files, path = url_to_fs(source)
+        root, found = _list_files(files, path)
+    except (OSError, OfflineModeIsEnabled, HfHubHTTPError) as error:
+        raise InputError(f"'{source}' cannot be listed: {' '.join(str(error).split())}") from error
+    except (ImportError, ValueError) as error:  # fsspec knows no such protocol, or not its library
+        raise InputError(f"'{source}': {error}. Give a path, or hf://datasets/...") from error
+    whole = "**" in path or root == path
+    if whole and isinstance(files, LocalFileSystem) and _lies_in(output, root):
+        raise InputError(
+            f"'{output}' lies in '{source}', whose shards would not be told from their clusters. "
+            "Choose a folder outside of it."
+        )
+    shards = [
+        Shard(name.removeprefix(root).lstrip("/"), name, int(about["size"]), files)
+        for name, about in sorted(found.items())
+        if about["type"] == "file"
+    ]
+    if not shards:
+        raise InputError(
+            f"'{source}': there is no such file, or no {', '.join(ENDINGS)} in the folder. Check "
+            "the name."
+        )
+    _check_names_differ(shards, source)
+    return shards
+
+
+def _list_files(files: AbstractFileSystem, path: str) -> tuple[str, dict[str, dict]]:
+    """Folder of all shards, and what is known of the files by their paths."""
+    if has_magic(path):
+        fixed = path[: next(place for place, letter in enumerate(path) if letter in "*?[")]
+        return fixed.rpartition("/")[0], files.glob(path, detail=True)
+    if files.isdir(path):
+        found = files.find(path, detail=True)
+        return path, {name: found[name] for name in found if _is_shard(name.removeprefix(path))}
+    return path.rpartition("/")[0], {path: files.info(path)}
+
+
+def _is_shard(name: str) -> bool:
+    is_hidden = any(part.startswith((".", "_")) for part in PurePosixPath(name).parts)
+    return not is_hidden and name.lower().removesuffix(".gz").endswith(ENDINGS)
+
+
+def _lies_in(folder: str, root: str) -> bool:
+    return Path(folder).resolve().is_relative_to(Path(root).resolve())
+
+
+def _check_names_differ(shards: list[Shard], source: str) -> None:
+    by_output: dict[str, str] = {}
+    for shard in shards:
+        other = by_output.setdefault(shard.output_name, shard.name)
+        if other != shard.name:
+            raise InputError(
+                f"'{source}': the clusters of '{other}' and '{shard.name}' would both be "
+                f"'{shard.output_name}'. Rename one of the two."
+            )

@@ -1,7 +1,7 @@
 """`manifest.json`: which model and options a folder of clusters is made with, and how far it is.
 
 What tells that a shard is done is its Parquet file alone, which appears whole and names the run in
-its footer; what is wrong with a bad one stands in a file beside it. No two processes write either.
+its footer; what is wrong with a bad one stands in a text file of its own. No two processes write either.
 The manifest sums them up, and whoever writes it last knows them all.
 """
 
@@ -61,7 +61,7 @@ class Manifest:
         Raises:
             InputError: Something else made them, or of something else.
         """
-        path = self.folder / shard.output_name
+        path = self.folder / shard.output
         if shard.name in self._done or not path.exists():
             return shard.name in self._done
         try:
@@ -108,11 +108,11 @@ class Manifest:
         return [f"{len(done):,} of {len(rows):,} shards, {texts:,} texts: {self.folder}", *bad]
 
     def _bad(self, shard: Shard) -> Path:
-        return self.folder / f"{shard.output_name}.bad.txt"
+        return self.folder / "bad" / f"{shard.stem}.txt"
 
     def _look(self, shard: Shard) -> dict[str, Any]:
         """What has become of a shard so far."""
-        known = {"shard": shard.name, "output": shard.output_name}
+        known = {"shard": shard.name, "output": shard.output}
         if self.is_done(shard):
             return known | {"state": DONE, "rows": self._done[shard.name]}
         try:

@@ -72,7 +72,7 @@ def assign(
         logger.info(
             "%s shards. Texts: column '%s'. Ids: %s.", len(shards), reading.text_column, ids
         )
-    schema = make_schema(reading.id_kind, assigner.column_names, reading.kept_kinds)
+    schema = schema_of(reading, assigner)
     options = {
         "text_column": reading.text_column,
         "id_column": reading.id_column,
@@ -89,7 +89,7 @@ def assign(
     for shard in shards[rank::num_processes]:
         if manifest.is_done(shard):
             continue
-        path = folder / shard.output_name
+        path = folder / shard.output
         about = schema.with_metadata(manifest.footer(shard))
         try:
             write_whole(path, about, assigned_batches(shard, reading, assigner, schema))
@@ -99,6 +99,11 @@ def assign(
             if bad_shards == "stop":
                 raise InputError(f"shard '{shard.name}' is bad: {error}") from error
     return manifest.describe()
+
+
+def schema_of(reading: Reading, assigner: Assigner) -> pyarrow.Schema:
+    """Columns of all shards of clusters."""
+    return make_schema(reading.id_kind, assigner.column_names, reading.kept_kinds)
 
 
 def assigned_batches(

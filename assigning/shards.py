@@ -34,16 +34,22 @@ class Shard(NamedTuple):
     files: AbstractFileSystem
 
     @property
-    def output_name(self) -> str:
-        """Name of the Parquet file of its clusters.
+    def stem(self) -> str:
+        """The name without its endings.
 
         Example:
-            >>> Shard("2024/part-01.jsonl.gz", "", 0, None).output_name
-            '2024/part-01.parquet'
+            >>> Shard("2024/part-01.jsonl.gz", "", 0, None).stem
+            '2024/part-01'
         """
         path = PurePosixPath(self.name)
-        packed = path.suffix.lower() == ".gz"
-        return str((path.with_suffix("") if packed else path).with_suffix(".parquet"))
+        return str((path.with_suffix("") if path.suffix.lower() == ".gz" else path).with_suffix(""))
+
+    @property
+    def output(self) -> str:
+        """Name of the Parquet file of its clusters; nothing else lies in that folder, so that it is
+        a table to whoever reads Parquet.
+        """
+        return f"clusters/{self.stem}.parquet"
 
     @contextmanager
     def opened(self) -> Iterator[str]:
@@ -119,9 +125,9 @@ def _lies_in(folder: str, root: str) -> bool:
 def _check_names_differ(shards: list[Shard], source: str) -> None:
     by_output: dict[str, str] = {}
     for shard in shards:
-        other = by_output.setdefault(shard.output_name, shard.name)
+        other = by_output.setdefault(shard.output, shard.name)
         if other != shard.name:
             raise InputError(
                 f"'{source}': the clusters of '{other}' and '{shard.name}' would both be "
-                f"'{shard.output_name}'. Rename one of the two."
+                f"'{shard.output}'. Rename one of the two."
             )

@@ -120,9 +120,9 @@ def write_whole(path: Path, schema: pyarrow.Schema, batches: Iterable[pyarrow.Re
     earlier writers left unfinished is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         leftover.unlink(missing_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")  # no two processes have one
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.partial")  # no two processes have one
     try:
         with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
             for batch in batches:

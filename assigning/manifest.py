@@ -1,8 +1,8 @@
 """`manifest.json`: which model and options a folder of clusters is made with, and how far it is.
 
 What tells that a shard is done is its Parquet file alone, which appears whole and names the run in
-its footer; what is wrong with a bad one stands in a text file of its own. No two processes write either.
-The manifest sums them up, and whoever writes it last knows them all.
+its footer; what is wrong with a bad one stands in a text file of its own. No two processes write
+either. The manifest sums them up, and whoever writes it last knows them all.
 """
 
 import hashlib
@@ -22,7 +22,6 @@ from .shards import Shard
 
 NAME = "manifest.json"
 FOOTER = b"bert_clustering"  # key of what a Parquet file says of itself
-SUMMED_UP = ("shards", "rows")  # what changes as the work goes on
 DONE, BAD, WAITING = "done", "bad", "waiting"
 
 

@@ -81,6 +81,7 @@ class Manifest:
         path = self._bad(shard)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fault, encoding="utf-8")
+        self.write()
 
     def note_done(self, shard: Shard) -> None:
         """The shard has its clusters; it may have been a bad one before."""

@@ -97,8 +97,9 @@ def test_what_is_done_is_not_done_again_and_another_run_is_refused(
 ):
     out = tmp_path / "out"
     assign(model, str(data), str(out))
-    monkeypatch.setattr(run_module, "assigned_batches", None)
-    assert assign(model, str(data), str(out))[0].startswith("3 of 3")
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "assigned_batches", None)
+        assert assign(model, str(data), str(out))[0].startswith("3 of 3")
     with pytest.raises(InputError, match="top was 0 and is 2"):
         assign(model, str(data), str(out), top=2)
     renamed = BertForClustering.from_pretrained(model)
@@ -123,9 +124,7 @@ def test_a_bad_shard_is_named_and_stops_or_is_skipped_until_it_is_mended(model, 
     (data / "b.jsonl").write_text(whole[:-10])
     with pytest.raises(InputError, match=r"shard 'b.jsonl' is bad.*line 30 is not valid JSON"):
         assign(model, str(data), str(out))
-    assert [*states(out).values()] == ["done", "waiting", "waiting"] or "bad" in [
-        *states(out).values()
-    ]
+    assert states(out) == {"a.jsonl": "done", "b.jsonl": "bad", "more/c.parquet": "waiting"}
     lines = assign(model, str(data), str(out), bad_shards="skip")
     assert lines[0].startswith("2 of 3") and "line 30" in lines[1]
     assert states(out) == {"a.jsonl": "done", "b.jsonl": "bad", "more/c.parquet": "done"}
@@ -184,7 +183,8 @@ def command(model, data, out, *launcher):
 def test_killed_in_the_middle_it_ends_as_if_it_was_not(model, corpus, tmp_path):
     data, out = tmp_path / "big", tmp_path / "out"
     data.mkdir()
-    table = pyarrow.table({"text": corpus[0] * 200})
+    texts = [f"{text} {number}" for number in range(200) for text in corpus[0]]
+    table = pyarrow.table({"text": texts})
     for number in range(3):
         pyarrow.parquet.write_table(table, data / f"{number}.parquet")
     process = command(model, data, out)

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..errors import InputError
 from ..reports.levels import coarser_probabilities, levels_of
 from ..reports.result import OUTLIER, OUTLIER_LABEL
-from ..texts import cut_windows, make_text_documents, text_prefix, tokenize
+from ..texts import SENTENCE, cut_windows, make_text_documents, text_prefix, tokenize
 from ..training import (
     ClusteringTrainingArguments,
     DataArguments,
@@ -83,6 +83,10 @@ class Assigner:
         self.model.to(self.args.device)
         if not self.model.has_clusters:
             raise InputError(f"'{model}' has no clusters yet. Give a trained model.")
+        if self.model.config.segments == SENTENCE:
+            raise InputError(
+                f"'{model}' clusters sentences, of which a text is a mix. Use --do_predict."
+            )
         self.config, self.levels = self.model.config, levels_of(self.model.config)
         self.outlier_threshold, self.top = outlier_threshold, min(top, self.config.num_clusters)
 

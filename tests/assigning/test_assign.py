@@ -173,6 +173,15 @@ def test_an_assigner_takes_batches_of_another_engine(model):
         Assigner(model)(["apple", " "])
 
 
+def test_a_model_of_sentences_is_refused(model, tmp_path):
+    made = BertForClustering.from_pretrained(model)
+    made.config.segments = "sentence"
+    made.save_pretrained(tmp_path)
+    Assigner(model).tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="clusters sentences"):
+        Assigner(str(tmp_path))
+
+
 def command(model, data, out, *launcher):
     line = [sys.executable, *launcher, "-m", "bert_clustering.cli", "assign", model, str(data)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -150,6 +150,8 @@ def check_run(
     if args.edits_clusters:
         asked_edits(args)
         check_place(model_args.model_name_or_path, args.output_dir)
+    if args.edits_of and not args.do_train:
+        raise InputError("--edits_of makes edits again after a training. Pass --do_train.")
     check_teacher(args, data_args.teacher_embeddings)
     if args.do_train or args.do_eval:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
@@ -358,7 +360,8 @@ def run(
     check_run(model_args, data_args, training_args)
     if training_args.is_main_process:
         end_unfinished(model_args.model_name_or_path)
-    log = EditLog.read(training_args.edits_of or model_args.model_name_or_path)
+    edited = training_args.edits_of
+    log = EditLog.read(edited or model_args.model_name_or_path, must_exist=bool(edited))
     namer = find_namer(model_args, data_args, training_args)
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path

@@ -42,7 +42,8 @@ def match_clusters(
         before, after (`np.ndarray` of shape `(num_shared,)`): Clusters of the documents that both
             clusterings hold; -1 for none.
         centroids_before (`np.ndarray` of shape `(num_before, hidden_size)`): Earlier centroids.
-        centroids_after (`np.ndarray` of shape `(num_after, hidden_size)`): Later ones.
+        centroids_after (`np.ndarray` of shape `(num_after, hidden_size)`): Later ones; those of
+            another width tell nothing.
 
     Example:
         >>> groups = np.repeat([0, 1, 2], 6)
@@ -65,6 +66,8 @@ def match_clusters(
 
 def _nearest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The later centroid that each earlier one is, `(num_before,)`; -1 for none."""
+    if before.shape[1] != after.shape[1]:  # of encoders whose embeddings have nothing in common
+        return np.full(len(before), -1)
     distances = pairwise_distances(before, after)
     nearest, rows = distances.argmin(axis=1), np.arange(len(before))
     is_mutual = distances.argmin(axis=0)[nearest] == rows

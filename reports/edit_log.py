@@ -81,14 +81,16 @@ class EditLog:
     moved: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: str | Path) -> "EditLog":
-        """That of a folder; empty where there is none.
+    def read(cls, folder: str | Path, must_exist: bool = False) -> "EditLog":
+        """That of a folder; empty where there is none, unless it `must_exist`.
 
         Raises:
             InputError: It cannot be read.
         """
         path = Path(folder, EDITS)
         if not path.is_file():
+            if must_exist:
+                raise InputError(f"'{path}' is not there: there are no edits of a model to make.")
             return cls()
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))

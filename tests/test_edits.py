@@ -162,6 +162,14 @@ def test_what_cannot_be_matched_is_named(model, messages, headless_dir, tmp_path
     assert len(read_json(again / "config.json")["id2label"]) == 3
 
 
+@pytest.mark.parametrize("folder", ["model", "nowhere"])
+def test_edits_that_are_not_there_are_one_clear_error(folder, model, messages, tmp_path):
+    places = {"model": model, "nowhere": tmp_path / "nowhere"}
+    with pytest.raises(SystemExit, match="there are no edits of a model"):
+        train(messages, model, tmp_path / "again", "--init", "auto", "--edits_of", places[folder])
+    assert not (tmp_path / "again").exists()
+
+
 BAD = {
     "nothing": ((), "There is nothing to change"),
     "no cluster": (("--drop", 3), "There is no cluster 3 to edit; the model has 0 to 2"),

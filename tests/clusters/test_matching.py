@@ -44,6 +44,11 @@ def test_without_documents_in_common_centroids_tell_where_they_are_clear():
     assert match_clusters(none, none, CENTROIDS, twice).same[0] == -1, "which of the two?"
 
 
+def test_centroids_of_another_width_tell_nothing_and_documents_do():
+    groups = np.repeat([0, 1], [9, 3])
+    assert match_clusters(groups, 1 - groups, np.eye(2), np.eye(2, 5)).same.tolist() == [1, -1]
+
+
 def test_a_cluster_that_documents_have_found_is_not_given_by_a_centroid_again():
     before, after = np.repeat([0], 9), np.repeat([1], 9)
     found = match_clusters(before, after, CENTROIDS[:2], CENTROIDS[:2])

@@ -174,10 +174,10 @@ def read_documents(
     """
     if not (training_args.do_train or training_args.do_eval):
         return None
+    source, columns = data_args.source, read_source(model_args, data_args)
     segments, language = find_segments(model_args)
     if segments == SENTENCE:
         check_splittable(data_args.known_label_column, data_args.teacher_embeddings)
-    source, columns = data_args.source, read_source(model_args, data_args)
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
     check_classes_differ(documents, data_args.label_column, source)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -68,6 +69,8 @@ class Assigner:
         max_seq_length: int | None = None,
         **model_arguments: Any,
     ) -> None:
+        # Kernels for batches of a thousand shapes would take hundreds of megabytes.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
         model_args = ModelArguments(model, **model_arguments)
         self.args = ClusteringTrainingArguments(
             "",  # nothing is written

@@ -130,7 +130,7 @@ def split_clusters(
     parts = np.zeros(len(clusters), dtype=np.int64)
     for cluster, count in edits.split.items() if args.is_main_process else ():
         members = np.flatnonzero(clusters == cluster)
-        if len(members) < 2 * count:
+        if len(members) < count:
             raise InputError(
                 f"--split {cluster}:{count}: the cluster holds {len(members)} texts, too few for "
                 f"{count} parts."

@@ -194,7 +194,7 @@ def test_search_finds_texts_whatever_is_in_them(opened):
         assert count is None or found == count
         opened.wait(f"document.getElementById('count').textContent.startsWith('{found} of 300')")
         assert selected(opened) == found and len(opened.find("#texts li")) == min(found, 50)
-    assert "There is no text" in opened.find("#texts-note")[0].text
+    assert "There are no texts" in opened.find("#texts-note")[0].text
     opened.find("#reset")[0].click()
     opened.wait("map.data[0].selectedpoints == null")
     assert opened.run("window.hacked") is None

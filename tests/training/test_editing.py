@@ -108,8 +108,8 @@ def test_a_cluster_is_split_where_its_documents_fall_apart(tmp_path):
     parts = split_clusters(Edits(split={0: 2}), clusters, views, args)
     assert parts[60:].tolist() == [0] * 30
     assert len({*parts[:30]}) == len({*parts[30:60]}) == 1 and parts[0] != parts[30]
-    with pytest.raises(InputError, match="--split 1:16: the cluster holds 30 texts, too few"):
-        split_clusters(Edits(split={1: 16}), clusters, views, args)
+    with pytest.raises(InputError, match="--split 1:31: the cluster holds 30 texts, too few"):
+        split_clusters(Edits(split={1: 31}), clusters, views, args)
     alike = Views(np.tile(points[:1], (90, 1)), views.lexical)
     with pytest.raises(InputError, match="its texts are too much alike for 2 parts"):
         split_clusters(Edits(split={0: 2}), clusters, alike, args)

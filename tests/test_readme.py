@@ -113,7 +113,7 @@ def run_commands(
 def run_short_commands(page: str, folder: Path, encoder: str) -> None:
     """Run those of one word, beside what `run_commands` has left."""
     for command in short_commands(page):
-        more = [] if "edit" in command else ["--encoder", encoder]
+        more = ["--encoder", encoder] if command[1].endswith(".csv") else []
         run([sys.executable, "-m", "bert_clustering.cli", *command[1:], *more], folder)
 
 

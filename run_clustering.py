@@ -360,8 +360,8 @@ def run(
     check_run(model_args, data_args, training_args)
     if training_args.is_main_process:
         end_unfinished(model_args.model_name_or_path)
-    edited = training_args.edits_of
-    log = EditLog.read(edited or model_args.model_name_or_path, must_exist=bool(edited))
+    earlier = training_args.edits_of
+    log = EditLog.read(earlier or model_args.model_name_or_path, must_exist=bool(earlier))
     namer = find_namer(model_args, data_args, training_args)
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path

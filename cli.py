@@ -34,6 +34,16 @@ class OneWord(TyperGroup):
         return super().parse_args(ctx, args if is_command else ["cluster", *args])
 
 
+# Options of several commands
+TextColumn = Annotated[
+    str | None,
+    typer.Option("--text", "--text_column", help="Column of the texts. Unset: it is found."),
+]
+IdColumn = Annotated[
+    str | None,
+    typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
+]
+
 app = typer.Typer(cls=OneWord, add_completion=False, rich_markup_mode=None)
 
 
@@ -52,14 +62,8 @@ def cluster(
             help="Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."
         ),
     ],
-    text: Annotated[
-        str | None,
-        typer.Option("--text", "--text_column", help="Column of the texts. Unset: it is found."),
-    ] = None,
-    ids: Annotated[
-        str | None,
-        typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
-    ] = None,
+    text: TextColumn = None,
+    ids: IdColumn = None,
     time: Annotated[
         str | None,
         typer.Option(
@@ -205,14 +209,8 @@ def assign_shards(
     to: Annotated[
         str, typer.Option("--to", help="Folder of the results; the same command goes on in it.")
     ],
-    text: Annotated[
-        str | None,
-        typer.Option("--text", "--text_column", help="Column of the texts. Unset: it is found."),
-    ] = None,
-    ids: Annotated[
-        str | None,
-        typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
-    ] = None,
+    text: TextColumn = None,
+    ids: IdColumn = None,
     keep_columns: Annotated[
         list[str] | None, typer.Option("--keep_columns", help="Columns to pass on: once for each.")
     ] = None,

@@ -109,9 +109,8 @@ class EditLog:
 
         A document is one of an earlier command's if it has the same id and the same text.
         """
-        usable = zip(documents.names, documents.usable, strict=True)
-        ids = [str(id_) for id_, is_usable in usable if is_usable]
-        wanted = np.array([self.moved.get(id_, -1) for id_ in ids], dtype=np.int64)
+        found = [self.moved.get(id_, -1) for id_ in documents.usable_names]
+        wanted = np.array(found, dtype=np.int64)
         if not self.moved:
             return wanted
         known = self.entries[-1].record.texts

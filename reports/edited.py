@@ -22,8 +22,7 @@ logger = logging.getLogger(__name__)
 
 def rows_of_ids(documents: Documents) -> dict[str, int]:
     """Row of each usable document, by its id; of those that it names alone."""
-    ids = zip(documents.names, documents.usable, strict=True)
-    return {str(id_): row for row, id_ in enumerate(id_ for id_, usable in ids if usable)}
+    return {id_: row for row, id_ in enumerate(documents.usable_names)}
 
 
 def edit(

@@ -110,8 +110,7 @@ class ClusteringResult:
 
     @cached_property
     def ids(self) -> list:
-        rows = zip(self.documents.ids, self.documents.usable, strict=True)
-        return [id_ for id_, usable in rows if usable]
+        return self.documents.usable_ids
 
     @property
     def whole(self) -> Documents:
@@ -121,18 +120,18 @@ class ClusteringResult:
     @cached_property
     def mix(self) -> Mix | None:
         """What documents are about whose sentences were clustered; `None` where they are whole."""
-        if not isinstance(self.documents, Sentences):
-            return None
-        values = (self.probabilities, self.coarser_probabilities)
-        return mix_sentences(self.documents, self.clusters, *values, self.num_clusters)
+        return self._mix(self.clusters)
 
     @cached_property
     def assigned_mix(self) -> Mix | None:
         """The same without what is an outlier."""
+        return self._mix(self.assigned)
+
+    def _mix(self, clusters: np.ndarray) -> Mix | None:
         if not isinstance(self.documents, Sentences):
             return None
         values = (self.probabilities, self.coarser_probabilities)
-        return mix_sentences(self.documents, self.assigned, *values, self.num_clusters)
+        return mix_sentences(self.documents, clusters, *values, self.num_clusters)
 
     @cached_property
     def num_documents(self) -> np.ndarray | None:

@@ -1,7 +1,9 @@
 """What tests are built from: tiny real models, a toy corpus, clusters of known shape."""
 
+import csv
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -192,6 +194,15 @@ def make_result(
         "labels": labels,
     }
     return ClusteringResult(documents=documents, **made | more)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def page_data(page: str) -> dict:

@@ -3,7 +3,6 @@ after another training are changed again.
 """
 
 import csv
-import json
 import logging
 import shutil
 from pathlib import Path
@@ -14,18 +13,14 @@ import yaml
 from typer.testing import CliRunner
 
 from bert_clustering import BertForClustering, TextClustering, cli
+from helpers import read_json, read_rows
 
 
 COMMON = ("--disable_tqdm", "true", "--use_cpu", "true", "--bf16", "false")
 
 
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_rows(folder: Path) -> list[dict[str, str]]:
-    with open(folder / "results" / "clusters.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def clusters_of(folder: Path) -> list[dict[str, str]]:
+    return read_rows(folder / "results" / "clusters.csv")
 
 
 def call(*arguments) -> str:
@@ -63,14 +58,14 @@ def model(trained, tmp_path) -> Path:
 def topics(corpus, folder: Path) -> dict[str, int]:
     """Cluster that holds most texts of each gold class."""
     found: dict[str, list[int]] = {"fruit": [], "space": [], "money": []}
-    for row, name in zip(read_rows(folder), corpus[1], strict=True):
+    for row, name in zip(clusters_of(folder), corpus[1], strict=True):
         found[name].append(int(row["cluster"]))
     return {name: max(numbers, key=numbers.count) for name, numbers in found.items()}
 
 
 def check_all_agree(folder: Path) -> list[str]:
     labels = list(read_json(folder / "config.json")["id2label"].values())
-    rows = read_rows(folder)
+    rows = clusters_of(folder)
     assert {row["label"] for row in rows} == set(labels)
     assert all(labels[int(row["cluster"])] == row["label"] for row in rows)
     payload = read_json(folder / "results" / "topics.json")["payload"]
@@ -99,21 +94,21 @@ def test_all_that_tells_of_a_cluster_follows(model, corpus):
 
 
 def test_a_text_that_is_moved_stays_there(model, trained, tmp_path):
-    before = read_rows(trained)
+    before = clusters_of(trained)
     target = next(row["cluster"] for row in before if row["cluster"] != before[0]["cluster"])
     call("edit", model, "--move", f"m0:{target}")
     call("edit", model, "--rename", f"{target}=Here")
-    row = read_rows(model)[0]
+    row = clusters_of(model)[0]
     assert (row["cluster"], row["label"], float(row["probability"])) == (target, "Here", 1.0)
     gone = next(number for number in "012" if number not in (target, before[0]["cluster"]))
     call("edit", model, "--drop", gone)
-    assert read_rows(model)[0]["label"] == "Here", "whatever its number"
+    assert clusters_of(model)[0]["label"] == "Here", "whatever its number"
     assert TextClustering.load(model).topics_["size"].sum() == len(before)
     labels = TextClustering.load(model).labels_
-    assert labels[0] == int(read_rows(model)[0]["cluster"]), "from Python too"
+    assert labels[0] == int(clusters_of(model)[0]["cluster"]), "from Python too"
     call("edit", model, "--rename", "0=There", "--output", tmp_path / "new")
-    assert [row["id"] for row in read_rows(tmp_path / "new")] == [row["id"] for row in before]
-    assert read_rows(model)[0]["label"] == "Here", "the old one stays"
+    assert [row["id"] for row in clusters_of(tmp_path / "new")] == [row["id"] for row in before]
+    assert clusters_of(model)[0]["label"] == "Here", "the old one stays"
 
 
 def test_an_edit_is_taken_back(model, trained):
@@ -138,8 +133,8 @@ def test_edits_are_made_again_after_another_training(
     again = train(messages, headless_dir, tmp_path / "again", "--seed", 9, "--edits_of", model)
     assert sorted(check_all_agree(again)) == ["Fruit", "Other"]
     assert "Edits made again: 4; not: 0." in caplog.text
-    found = {row["id"]: row["label"] for row in read_rows(again)}
-    agree = [found[row["id"]] == row["label"] for row in read_rows(model)]
+    found = {row["id"]: row["label"] for row in clusters_of(again)}
+    agree = [found[row["id"]] == row["label"] for row in clusters_of(model)]
     assert np.mean(agree) > 0.9 and found[f"m{row}"] == "Other"
     call("edit", again, "--split", check_all_agree(again).index("Other"))
     assert len(check_all_agree(again)) == 3

@@ -14,18 +14,10 @@ import pytest
 from bert_clustering import run_clustering
 from bert_clustering.estimator import TextClustering
 from bert_clustering.training.checkpoints import whole_checkpoints
+from helpers import read_json, read_rows
 
 
 SCHEMA = Path(__file__).parent.parent / "reports" / "topics.schema.json"
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from transformers import AutoConfig
 
 from bert_clustering import run_clustering
 from bert_clustering.reports.model_server import Server
-from helpers import page_data
+from helpers import page_data, read_json
 
 
 @pytest.fixture
@@ -60,10 +60,6 @@ def finished(train, tmp_path_factory) -> Path:
 @pytest.fixture
 def run_copy(finished, tmp_path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "copy"))
-
-
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def labels_of(folder: Path) -> dict[str, str]:

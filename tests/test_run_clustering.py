@@ -21,12 +21,7 @@ from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, BertTokenizer
 from bert_clustering import ClusteringTrainer, run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.training import ClusteringTrainingArguments, DataArguments, ModelArguments
-from helpers import page_data, tiny_config
-
-
-def read_rows(path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+from helpers import page_data, read_rows, tiny_config
 
 
 def strict_json(path) -> dict:

@@ -13,20 +13,11 @@ import pytest
 from bert_clustering import InputError, run_clustering
 from bert_clustering.estimator import TextClustering
 from bert_clustering.texts.segments import split_text
-from helpers import page_data
+from helpers import page_data, read_json, read_rows
 
 
 SCHEMA = Path(__file__).parent.parent / "reports" / "topics.schema.json"
 EMPTY = 3  # the row without a text
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

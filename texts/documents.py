@@ -61,6 +61,11 @@ class Documents:
     def usable_ids(self) -> list:
         return list(compress(self.ids, self.usable))
 
+    @property
+    def usable_names(self) -> list[str]:
+        """`names` of the usable documents, as strings."""
+        return [str(name) for name in compress(self.names, self.usable)]
+
     @cached_property
     def usable_classes(self) -> np.ndarray | None:
         return None if self.classes is None else self.classes[self.usable]

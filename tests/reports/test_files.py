@@ -1,6 +1,5 @@
 """CSV, JSON and NumPy files."""
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -18,11 +17,7 @@ from bert_clustering.reports.files import (
 )
 from bert_clustering.texts.attributes import Attributes
 from bert_clustering.texts.documents import make_documents
-
-
-def read_rows(path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+from helpers import read_rows
 
 
 @pytest.mark.parametrize("positions", [np.array([[0.5, -1.25], [2, 3]]), None])

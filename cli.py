@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from fsspec.core import has_magic
 from typer.core import TyperGroup
 
 from . import run_clustering
@@ -20,7 +21,7 @@ from .texts.attributes import is_taken
 from .texts.columns import find_id_column, find_text_column, find_time_column
 from .texts.language import choose_encoder
 from .texts.readers import Columns
-from .texts.tables import read_batches
+from .texts.shards import read_shards
 from .training.arguments import ClusteringTrainingArguments
 from .training.loading import load_model, load_tokenizer
 from .training.run_arguments import DataArguments, ModelArguments
@@ -59,7 +60,8 @@ def cluster(
     file: Annotated[
         str,
         typer.Argument(
-            help="Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."
+            help="Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not; or a "
+            "folder or a quoted glob of .parquet .jsonl .csv .tsv, also at hf://datasets/."
         ),
     ],
     text: TextColumn = None,
@@ -93,7 +95,8 @@ def cluster(
     texts.
     """
     try:
-        columns = read_head(file)
+        output = output or default_output(file)
+        columns = read_head(file, output)
         if text is None:
             text, reason = find_text_column(columns, file)
             typer.echo(f"Texts: column '{text}' ({reason}).")
@@ -111,7 +114,6 @@ def cluster(
             options += ["--text_prefix", prefix] if prefix else []
     except InputError as error:
         raise SystemExit(f"error: {error}") from error
-    output = output or default_output(file)
     options += ["--train_file", file, "--model_name_or_path", encoder]
     if clusters != "auto" or not any(part.startswith("--levels") for part in context.args):
         options += ["--num_clusters", clusters]
@@ -255,21 +257,26 @@ def assign_shards(
     typer.echo("\n".join(lines))
 
 
-def read_head(file: str) -> Columns:
-    """The first rows of a table."""
-    if file.startswith("-"):
-        raise InputError(f"Expected the file of the texts first, got '{file}'. Put it before.")
-    return next(read_batches(file), {})
+def read_head(source: str, output: str) -> Columns:
+    """The first rows of the first table that has any."""
+    if source.startswith("-"):
+        raise InputError(f"Expected the file of the texts first, got '{source}'. Put it before.")
+    heads = read_shards(source, output)
+    return next((head for head in heads if any(head.values())), {})
 
 
-def default_output(file: str) -> str:
-    """Folder of the results of a file, beside where the command is called.
+def default_output(source: str) -> str:
+    """Folder of the results of a source, beside where the command is called: named after a file, or
+    the folder that files lie in.
 
     Example:
-        >>> default_output("data/messages.csv.gz")
-        'messages-clusters'
+        >>> default_output("data/messages.csv.gz"), default_output("data/**/*.csv")
+        ('messages-clusters', 'data-clusters')
     """
-    return re.sub(r"(\.\w+)(\.gz)?$", "", Path(file).name, flags=re.IGNORECASE) + "-clusters"
+    fixed = re.split(r"[*?[]", source)[0] + "x" if has_magic(source) else source
+    path = Path(fixed).absolute()
+    name = path.parent.name if has_magic(source) else path.name
+    return re.sub(r"(\.\w+)(\.gz)?$", "", name, flags=re.IGNORECASE) + "-clusters"
 
 
 if __name__ == "__main__":

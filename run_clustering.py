@@ -19,8 +19,9 @@ except ModuleNotFoundError as error:
 
 import logging
 import os
+import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from difflib import get_close_matches
@@ -62,16 +63,20 @@ from bert_clustering.texts import (
     Columns,
     Documents,
     Sentences,
+    Table,
     check_classes_differ,
     check_enough_documents,
     check_splittable,
     check_vectors,
+    draw_table,
+    join_batches,
+    known_first,
     make_attributes,
     make_documents,
     pick_column,
-    read_columns,
     read_known_topics,
     read_labels,
+    read_shards,
     read_vectors,
     split_documents,
     spool_documents,
@@ -174,19 +179,22 @@ def read_documents(
     """
     if not (training_args.do_train or training_args.do_eval):
         return None
-    source, columns = data_args.source, read_source(model_args, data_args)
-    segments, language = find_segments(model_args)
+    source, (segments, language) = data_args.source, find_segments(model_args)
     if segments == SENTENCE:
         check_splittable(data_args.known_label_column, data_args.teacher_embeddings)
+    table = read_source(model_args, data_args, training_args, in_parts=segments == SENTENCE)
+    columns = table.columns
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
-    documents = make_documents(columns, source, *names, skip_bad_rows=data_args.skip_bad_rows)
+    documents = make_documents(
+        columns, source, *names, skip_bad_rows=data_args.skip_bad_rows, rows=table.rows
+    )
     check_classes_differ(documents, data_args.label_column, source)
     attributes = make_attributes(
         columns, source, data_args.time_column, data_args.group_column, data_args.keep_columns
     )
     documents = replace(documents, attributes=attributes)
     if data_args.teacher_embeddings:
-        vectors = read_vectors(data_args.teacher_embeddings, columns, source)
+        vectors = read_vectors(data_args.teacher_embeddings, table, source)
         check_vectors(vectors, documents.usable, data_args.teacher_embeddings)
         documents = replace(documents, vectors=vectors)
     if segments == SENTENCE:
@@ -197,14 +205,21 @@ def read_documents(
             labels = read_labels(pick_column(columns, data_args.known_label_column, source))
         known = read_known_topics(data_args.topics, labels, documents.names, documents.texts)
         documents = replace(documents, known=known)
-    if data_args.max_train_samples is not None:
-        documents = documents.sample(data_args.max_train_samples, training_args.seed)
     check_enough_documents(documents, model_args.cluster_arguments.get("num_clusters", 2), source)
     return documents
 
 
-def read_source(model_args: ModelArguments, data_args: DataArguments) -> Columns:
-    """The table of the texts; columns that the run does not want come without their values."""
+def read_source(
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: ClusteringTrainingArguments,
+    in_parts: bool,
+) -> Table:
+    """The table of the texts, or the sample of it that is asked for; columns that the run does not
+    want come without their values.
+    """
+    source, size = data_args.source, data_args.max_train_samples
+    output_dir = training_args.output_dir
     wanted = (
         data_args.text_column,
         data_args.label_column,
@@ -214,7 +229,43 @@ def read_source(model_args: ModelArguments, data_args: DataArguments) -> Columns
         *data_args.attribute_columns,
     )
     if data_args.train_file is not None:
-        return read_columns(data_args.source, wanted)
+        batches = read_shards(source, output_dir, wanted)
+    else:
+        batches = read_dataset(model_args, data_args, wanted)
+    if size is None:
+        return Table.whole(join_batches(batches, source, wanted))
+    first = known_first(
+        data_args.known_label_column,
+        data_args.topics,
+        data_args.text_column,
+        data_args.id_column,
+        in_parts,
+    )
+    table = draw_table(batches, size, training_args.seed, wanted, first)
+    if len(table.rows) < table.num_rows:
+        drawn, whole = f"{len(table.rows):,}", f"{table.num_rows:,}"
+        logger.info(
+            "Trains on %s of %s texts.%s", drawn, whole, how_to_assign(data_args, output_dir)
+        )
+    return table
+
+
+def how_to_assign(data_args: DataArguments, output_dir: str) -> str:
+    """The command that assigns all texts of a source, once the model is trained on some."""
+    source = data_args.train_file or f"hf://datasets/{data_args.dataset_name}"
+    line = ["bert-clustering", "assign", output_dir, source, "--to", f"{output_dir}-assigned"]
+    line += ["--text", data_args.text_column]
+    line += ["--id", data_args.id_column] if data_args.id_column else []
+    for name in data_args.attribute_columns:
+        line += ["--keep_columns", name]
+    line += ["--skip_bad_rows"] if data_args.skip_bad_rows else []
+    return f" Then all are assigned by: {shlex.join(line)}"
+
+
+def read_dataset(
+    model_args: ModelArguments, data_args: DataArguments, wanted: Collection[str | None]
+) -> Iterator[Columns]:
+    """The rows of a dataset of the Hub, batch by batch."""
     try:
         dataset = load_dataset(
             data_args.source,
@@ -225,9 +276,11 @@ def read_source(model_args: ModelArguments, data_args: DataArguments) -> Columns
         )
     except ValueError as error:  # there is no such configuration or split
         raise InputError(f"{data_args.source}: {error}") from error
-    return dict.fromkeys(dataset.column_names, []) | {
-        name: dataset[name][:] for name in dataset.column_names if name in wanted
-    }
+    names = dataset.column_names
+    picked = dataset.select_columns([name for name in names if name in wanted])
+    yield dict.fromkeys(names, [])
+    for batch in picked.iter(16384):
+        yield dict.fromkeys(names, []) | batch
 
 
 def read_new_documents(

@@ -17,7 +17,7 @@ import pyarrow
 import pyarrow.parquet
 
 from ..errors import InputError
-from .shards import Shard
+from ..texts.shards import Shard
 
 
 NAME = "manifest.json"

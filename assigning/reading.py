@@ -1,5 +1,6 @@
 """What is read of each shard: which columns, and window by window with tokens for the model."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -9,8 +10,8 @@ import pyarrow
 
 from ..errors import InputError
 from ..texts import find_id_column, find_text_column, make_documents, pick_column, read_batches
+from ..texts.shards import Shard
 from .assigner import Tokens
-from .shards import Shard
 from .tables import pass_on, types_of_theirs
 
 
@@ -124,7 +125,7 @@ def read_windows(
             text,
             id_column=ids,
             skip_bad_rows=reading.skip_bad_rows,
-            first_row=first_row,
+            rows=range(first_row, sys.maxsize),
         )
         found = {
             name: pass_on(passed_on[name], kind, name, first_row)

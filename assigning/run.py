@@ -10,10 +10,10 @@ from accelerate import PartialState
 from tqdm.auto import tqdm
 
 from ..errors import InputError
+from ..texts.shards import Shard, check_outputs_differ, find_shards
 from .assigner import Assigner
 from .manifest import Manifest, check_folder
 from .reading import Reading, find_reading, read_ahead, read_windows
-from .shards import Shard, find_shards
 from .tables import make_schema, spread, write_whole
 
 
@@ -60,6 +60,7 @@ def assign(
     if top < 0:
         raise InputError(f"--top: expected 0 or more, got {top}.")
     folder, shards = Path(to), find_shards(source, to)
+    check_outputs_differ(shards, source)
     check_folder(folder)
     first = shards if bad_shards == "skip" else shards[:1]
     reading = find_reading(first, text_column, id_column, keep_columns, skip_bad_rows)

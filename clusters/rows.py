@@ -20,3 +20,17 @@ def draw_sample(num_rows: int, seed: int, size: int = 5000) -> np.ndarray:
     them.
     """
     return np.sort(np.random.default_rng(seed).choice(num_rows, min(size, num_rows), replace=False))
+
+
+def draw_keys(rng: np.random.Generator, is_first: np.ndarray) -> np.ndarray:
+    """A random number for each row; the rows with the smallest ones are a uniform sample, in which
+    those that come first, `(num_rows,)`, go before all others.
+    """
+    return rng.random(len(is_first)) - is_first
+
+
+def smallest(keys: np.ndarray, size: int) -> np.ndarray:
+    """Sorted places of the `size` smallest keys, or of all."""
+    if size >= len(keys):
+        return np.arange(len(keys))
+    return np.sort(np.argpartition(keys, size)[:size])

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ import pyarrow.parquet
 import pytest
 import torch
 from transformers import CONFIG_MAPPING, AutoModel, AutoTokenizer, BertTokenizer, TrainingArguments
+from typer.testing import CliRunner
 
-from bert_clustering import ClusteringTrainer, run_clustering
+from bert_clustering import ClusteringTrainer, cli, run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.training import ClusteringTrainingArguments, DataArguments, ModelArguments
 from helpers import page_data, read_rows, tiny_config
@@ -740,6 +742,29 @@ def test_a_sample_is_drawn_by_the_seed(train):
     assert len(rows) == 40 and rows == read_rows(again / "results" / "clusters.csv")
     ids = [int(row["id"]) for row in rows]
     assert ids == sorted(ids) and ids[-1] > 40
+
+
+def test_a_sample_of_several_files_says_how_all_of_them_are_assigned(
+    run, corpus, headless_dir, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in put").mkdir()
+    rows = [{"key": f"K{row}", "text": text, "n": row} for row, text in enumerate(corpus[0])]
+    for part in range(3):
+        lines = map(json.dumps, rows[part::3])
+        (tmp_path / "in put" / f"{part}.jsonl").write_text("\n".join(lines))
+    run(
+        *("--model_name_or_path", headless_dir, "--train_file", "in put", "--num_clusters", 3),
+        *("--do_train", "--num_train_epochs", 0, "--max_train_samples", 40, "--use_cpu"),
+        *("--id_column", "key", "--keep_columns", "n", "--output_dir", "run"),
+    )
+    for row in read_rows(tmp_path / "run" / "results" / "clusters.csv"):
+        assert row["text"] == rows[int(row["n"])]["text"] and row["id"] == f"K{row['n']}"
+    said = next(line for line in caplog.messages if "assigned by" in line)
+    assert f"Trains on 40 of {len(rows)} texts" in said
+    command = shlex.split(said.partition("bert-clustering ")[2])
+    done = CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 0 and f"3 of 3 shards, {len(rows)} texts" in done.output
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from .language import choose_encoder
 from .names import are_named, make_labels, name_clusters
 from .prefix import add_text_prefix, prefix_ids, text_prefix
 from .readers import Columns
+from .sampling import Table, draw_table, known_first
 from .segments import (
     SENTENCE,
     Sentences,
@@ -24,8 +25,9 @@ from .segments import (
     split_text,
     whole_documents,
 )
+from .shards import find_shards, read_shards
 from .spool import SpooledDocuments, spool_documents
-from .tables import read_batches, read_columns
+from .tables import join_batches, read_batches, read_columns
 from .tokens import (
     check_mask_token,
     document_lengths,
@@ -48,6 +50,7 @@ __all__ = [
     "KnownTopics",
     "Sentences",
     "SpooledDocuments",
+    "Table",
     "add_text_prefix",
     "are_named",
     "check_classes_differ",
@@ -59,9 +62,13 @@ __all__ = [
     "cut_windows",
     "cluster_keywords",
     "document_lengths",
+    "draw_table",
     "find_id_column",
+    "find_shards",
     "find_text_column",
     "find_time_column",
+    "join_batches",
+    "known_first",
     "limit_length",
     "make_attributes",
     "make_documents",
@@ -76,6 +83,7 @@ __all__ = [
     "read_columns",
     "read_known_topics",
     "read_labels",
+    "read_shards",
     "read_texts",
     "read_vectors",
     "split_documents",

@@ -6,6 +6,7 @@ from what training sees.
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..clusters.rows import draw_sample
+from ..clusters.rows import draw_keys, smallest
 from ..errors import InputError
 from .attributes import Attributes, make_attributes
 from .columns import pick_column
@@ -109,10 +110,11 @@ class Documents:
 
 
 def draw_with(known: np.ndarray, num_rows: int, size: int, seed: int) -> np.ndarray:
-    """Sorted indices of `size` rows, drawn at random: `known` ones first, which are sorted."""
-    others = np.setdiff1d(np.arange(num_rows), known)
-    drawn = known[draw_sample(len(known), seed, size)]
-    return np.union1d(drawn, others[draw_sample(len(others), seed, size - len(drawn))])
+    """Sorted indices of `size` rows, drawn at random: `known` ones first. `draw_table` draws the
+    same.
+    """
+    is_known = np.isin(np.arange(num_rows), known)
+    return smallest(draw_keys(np.random.default_rng(seed), is_known), size)
 
 
 def make_documents(
@@ -122,7 +124,7 @@ def make_documents(
     label_column: str | None = None,
     id_column: str | None = None,
     skip_bad_rows: bool = False,
-    first_row: int = 0,
+    rows: Sequence[int] = range(sys.maxsize),
 ) -> Documents:
     """Pick text, gold classes and ids out of a table and check them.
 
@@ -134,7 +136,8 @@ def make_documents(
         id_column (`str`, *optional*): Column of the ids. `None`: rows are numbered from 0.
         skip_bad_rows (`bool`, *optional*, defaults to `False`): Keep rows without a text, but
             without a cluster.
-        first_row (`int`, *optional*, defaults to 0): Number of the table's first row in the input.
+        rows (`Sequence[int]`, *optional*): Numbers of the table's rows in the input, from 0, and
+            maybe more. Unset: it is the whole.
 
     Raises:
         InputError: A column is missing, there are no texts, a text is empty or no string, a gold
@@ -146,13 +149,15 @@ def make_documents(
         raise InputError(
             f"{source}: there are no texts in column '{text_column}'. Give one or more."
         )
-    texts, usable = _check_texts(columns[text_column], source, skip_bad_rows, first_row)
-    classes = _check_classes(columns[label_column], source, label_column) if label_column else None
-    ids = columns[id_column] if id_column else list(range(first_row, first_row + len(texts)))
-    for row, id_ in enumerate(ids, first_row + 1):
+    rows = rows[: len(columns[text_column])]
+    texts, usable = _check_texts(columns[text_column], source, skip_bad_rows, rows)
+    labels = columns[label_column] if label_column else None
+    classes = None if labels is None else _check_classes(labels, source, label_column, rows)
+    ids = columns[id_column] if id_column else list(map(int, rows))
+    for row, id_ in zip(rows, ids, strict=True):
         if _find_fault(id_) == HALF:
             raise InputError(
-                f"{source}: the id of row {row} {HALF}. Mend it, or leave --id_column out."
+                f"{source}: the id of row {row + 1} {HALF}. Mend it, or leave --id_column out."
             )
     return Documents(ids, texts, usable, classes)
 
@@ -176,7 +181,7 @@ def make_text_documents(texts: Iterable[str]) -> Documents:
 
 
 def _check_texts(
-    texts: list, source: str, skip_bad_rows: bool, first_row: int
+    texts: list, source: str, skip_bad_rows: bool, rows: Sequence[int]
 ) -> tuple[list, np.ndarray]:
     """The texts as they can be written, and which of them can be clustered."""
     faults = [_find_fault(text) for text in texts]
@@ -184,7 +189,7 @@ def _check_texts(
     if not skip_bad_rows and not usable.all():
         row, bad = int(usable.argmin()), (~usable).sum()
         raise InputError(
-            f"{source}: the text of row {first_row + row + 1} {faults[row]} ({bad} of {len(texts)} "
+            f"{source}: the text of row {rows[row] + 1} {faults[row]} ({bad} of {len(texts)} "
             "rows are like this). Mend them, or pass --skip_bad_rows to leave them without a "
             "cluster."
         )
@@ -225,7 +230,7 @@ def stream_documents(
         kept = [name for name in keep_columns if name in columns] if kept is None else kept
         labels = label_column if label_column in columns else None
         documents = make_documents(
-            columns, source, label_column=labels, first_row=first_row, **arguments
+            columns, source, label_column=labels, rows=range(first_row, sys.maxsize), **arguments
         )
         yield replace(documents, attributes=make_attributes(columns, source, keep_columns=kept))
         first_row += len(documents)
@@ -233,7 +238,9 @@ def stream_documents(
         raise InputError(f"{source}: expected one document or more, got an empty file.")
 
 
-def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
+def _check_classes(
+    classes: list, source: str, label_column: str | None, rows: Sequence[int]
+) -> np.ndarray:
     names = np.array(
         [None if label in (None, "") or label != label else str(label) for label in classes],
         dtype=object,
@@ -241,8 +248,8 @@ def _check_classes(classes: list, source: str, label_column: str) -> np.ndarray:
     missing = np.flatnonzero(names == None)  # noqa: E711 (elementwise)
     if len(missing):
         raise InputError(
-            f"{source}: row {missing[0] + 1} has no gold class in column '{label_column}'. Give it "
-            "one, or leave --label_column out."
+            f"{source}: row {rows[missing[0]] + 1} has no gold class in column '{label_column}'. "
+            "Give it one, or leave --label_column out."
         )
     return names
 

@@ -174,7 +174,8 @@ def _read_parquet(
     file: IO[bytes], size: int, wanted: Collection[str | None] | None = None
 ) -> Iterator[Columns]:
     """Columns that are not `wanted` come without their values, which are not read."""
-    table, first = pyarrow.parquet.ParquetFile(file, buffer_size=PARQUET_BUFFER), 1
+    options = {"buffer_size": PARQUET_BUFFER, "pre_buffer": False}
+    table, first = pyarrow.parquet.ParquetFile(file, **options), 1
     names = table.schema_arrow.names
     _check_header(names)
     if not table.metadata.num_rows:

@@ -5,7 +5,7 @@ place, and what it may unpack to is limited.
 """
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -87,17 +87,41 @@ def read_columns(path: str, wanted: Collection[str | None] | None = None) -> Col
 
     Errors as in `read_batches`.
     """
+    return join_batches(read_batches(path, wanted=wanted), path, wanted)
+
+
+def join_batches(
+    batches: Iterable[Columns], source: str, wanted: Collection[str | None] | None = None
+) -> Columns:
+    """One table of several; what a batch lacks of a column is `None`.
+
+    Args:
+        batches (`Iterable[dict[str, list]]`): The parts, in their order.
+        source (`str`): Name of the input, for messages.
+        wanted (`Collection[str]`, *optional*): As in `read_columns`.
+
+    Raises:
+        InputError: They have more rows than a training can hold.
+    """
     columns: Columns = {}
     num_rows = 0
-    for batch in read_batches(path):
+    for batch in batches:
         for name, values in batch.items():
             column = columns.setdefault(name, [])
             if wanted is None or name in wanted:
                 column += [None] * (num_rows - len(column)) + values
-        num_rows += len(next(iter(batch.values()), []))
+        num_rows += count_rows(batch)
         if num_rows > MAX_ROWS:
             raise InputError(
-                f"'{path}': over {MAX_ROWS:,} rows, more than a training can hold. Give a sample "
-                "of them."
+                f"'{source}': over {MAX_ROWS:,} rows, more than a training can hold. Train on a "
+                "sample of them: --max_train_samples 100000."
             )
+    for name, column in columns.items():
+        if wanted is None or name in wanted:
+            column += [None] * (num_rows - len(column))
     return columns
+
+
+def count_rows(batch: Columns) -> int:
+    """Rows of a table, some of whose columns may have come without their values."""
+    return max(map(len, batch.values()), default=0)

@@ -45,6 +45,22 @@ def read_known_topics(
     return known
 
 
+def read_quoted(file: str) -> set[str]:
+    """The ids and texts that a file of topics quotes; errors as in `read_known_topics`."""
+    content = _read_file(file)
+    quoted = [
+        example
+        for topic in content.get("topics", [])
+        if isinstance(topic, dict)
+        for example in _strings(topic, "examples", file)
+    ]
+    groups = [*content.get("together", []), *content.get("apart", [])]
+    return {
+        *quoted,
+        *(str(text).strip() for group in groups if isinstance(group, list) for text in group),
+    }
+
+
 def _read_file(file: str) -> dict[str, list]:
     """The sections of a file of topics."""
     path = Path(file)

@@ -6,15 +6,15 @@ import numpy as np
 
 from ..errors import InputError
 from .columns import pick_column
-from .readers import Columns
+from .sampling import Table
 
 
-def read_vectors(name: str, columns: Columns, source: str) -> np.ndarray:
+def read_vectors(name: str, table: Table, source: str) -> np.ndarray:
     """Embeddings from a `.npy` file, which is not read whole, or from a column of the texts' table.
 
     Args:
         name (`str`): The file, whose name ends in `.npy`, or the column.
-        columns (`dict[str, list]`): The table, one list per column.
+        table (`Table`): That of the texts; of a sample, those of the drawn rows are read.
         source (`str`): Name of the table, for messages.
 
     Raises:
@@ -24,13 +24,21 @@ def read_vectors(name: str, columns: Columns, source: str) -> np.ndarray:
         if not Path(name).is_file():
             raise InputError(f"'{name}': there is no such file. Check the name and the folder.")
         try:
-            return np.load(name, mmap_mode="r", allow_pickle=False)
+            vectors = np.load(name, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise InputError(
                 f"'{name}': expected an array of numbers as numpy.save writes it ({error}). Save "
                 "it anew."
             ) from error
-    return _stack(pick_column(columns, name, source), f"{source}, column '{name}'")
+        if len(table.rows) == table.num_rows:
+            return vectors
+        if vectors.ndim and len(vectors) != table.num_rows:
+            raise InputError(
+                f"{name}: expected {table.num_rows} rows, one per row of {source}, got "
+                f"{len(vectors)}. Embed the same texts, in their order."
+            )
+        return vectors[table.rows] if vectors.ndim else vectors
+    return _stack(pick_column(table.columns, name, source), f"{source}, column '{name}'")
 
 
 def _stack(rows: list, source: str) -> np.ndarray:

@@ -126,7 +126,8 @@ class DataArguments:
     train_file: str | None = field(
         default=None,
         metadata={
-            "help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not."
+            "help": "Texts: .csv .tsv .json .jsonl .parquet .xlsx .txt, gzipped (.gz) or not; or a "
+            "folder or a glob of .parquet, .jsonl, .csv and .tsv, also at hf://datasets/."
         },
     )
     dataset_name: str | None = field(
@@ -207,7 +208,10 @@ class DataArguments:
     )
     max_train_samples: int | None = field(
         default=None,
-        metadata={"help": "Use a random sample of so many documents, drawn by --seed."},
+        metadata={
+            "help": "Use a random sample of so many texts, drawn by --seed while they are read, "
+            "however many there are."
+        },
     )
     preprocessing_num_workers: int | None = field(
         default=None, metadata={"help": "Processes for the tokenising."}

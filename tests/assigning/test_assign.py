@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from bert_clustering import InputError, cli
 from bert_clustering.assigning import Assigner, assign
 from bert_clustering.assigning import run as run_module
-from bert_clustering.assigning.shards import find_shards
 from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.texts.shards import check_outputs_differ, find_shards
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_bad_shard_is_named_and_stops_or_is_skipped_until_it_is_mended(model, 
     "source, to, message",
     [
         ("data", "data/out", "lies in"),
-        ("none", "out", "cannot be listed"),
+        ("none", "out", "no such file"),
         ("data/*.txt", "out", "no such file"),
         ("data", "data/a.jsonl", "lies in"),
         ("data/a.jsonl", "data", "new or empty folder"),
@@ -155,7 +155,7 @@ def test_what_cannot_be_used_is_one_error_before_the_model_is_read(
 def test_two_shards_of_one_name_are_refused(data, tmp_path):
     (data / "a.csv").write_text("text\nplum")
     with pytest.raises(InputError, match="'a.csv' and 'a.jsonl' would both be 'clusters/a.parquet"):
-        find_shards(str(data), str(tmp_path / "out"))
+        check_outputs_differ(find_shards(str(data), str(tmp_path / "out")), str(data))
 
 
 def test_the_command_hands_its_options_on(model, data, tmp_path):

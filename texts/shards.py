@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from fsspec.implementations.local import LocalFileSystem
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
 from ..errors import InputError
+from .readers import Columns
+from .tables import read_batches
 
 
 ENDINGS = (".parquet", ".jsonl", ".csv", ".tsv")  # of the shards of a folder, gzipped or not
@@ -65,19 +67,27 @@ class Shard(NamedTuple):
 
 def find_shards(source: str, output: str) -> list[Shard]:
     """The shards of a source, by name; of a folder, all tables in it and in its folders, but for
-    names that begin with a dot or an underscore.
+    names that begin with a dot or an underscore. What is a file here is no glob.
 
     Args:
         source (`str`): A file, a folder, a glob, or any of them at `hf://datasets/`.
         output (`str`): The folder that is written to.
 
     Raises:
-        InputError: There are none, they cannot be reached, two would have one output, or the output
-            lies in the source.
+        InputError: There are none, they cannot be reached, or the output lies in the source.
     """
+    if os.path.isfile(source):
+        path, size = os.path.abspath(source), os.path.getsize(source)
+        return [Shard(os.path.basename(path), path, size, LocalFileSystem())]
+    missing = InputError(
+        f"'{source}': there is no such file, or no {', '.join(ENDINGS)} in the folder. Check the "
+        "name."
+    )
     try:
         files, path = url_to_fs(source)
         root, found = _list_files(files, path)
+    except FileNotFoundError as error:
+        raise missing from error
     except (OSError, OfflineModeIsEnabled, HfHubHTTPError) as error:
         raise InputError(f"'{source}' cannot be listed: {' '.join(str(error).split())}") from error
     except (ImportError, ValueError) as error:  # fsspec knows no such protocol, or not its library
@@ -85,7 +95,7 @@ def find_shards(source: str, output: str) -> list[Shard]:
     whole = "**" in path or root == path
     if whole and isinstance(files, LocalFileSystem) and _lies_in(output, root):
         raise InputError(
-            f"'{output}' lies in '{source}', whose shards would not be told from their clusters. "
+            f"'{output}' lies in '{source}', whose files would not be told from the results. "
             "Choose a folder outside of it."
         )
     shards = [
@@ -94,12 +104,19 @@ def find_shards(source: str, output: str) -> list[Shard]:
         if about["type"] == "file"
     ]
     if not shards:
-        raise InputError(
-            f"'{source}': there is no such file, or no {', '.join(ENDINGS)} in the folder. Check "
-            "the name."
-        )
-    _check_names_differ(shards, source)
+        raise missing
     return shards
+
+
+def read_shards(
+    source: str, output: str, wanted: Collection[str | None] | None = None
+) -> Iterator[Columns]:
+    """The rows of all shards of a source, batch by batch; arguments and errors as in `find_shards`
+    and `read_batches`.
+    """
+    for shard in find_shards(source, output):
+        with shard.opened() as path:
+            yield from read_batches(path, wanted=wanted)
 
 
 def _list_files(files: AbstractFileSystem, path: str) -> tuple[str, dict[str, dict]]:
@@ -122,7 +139,8 @@ def _lies_in(folder: str, root: str) -> bool:
     return Path(folder).resolve().is_relative_to(Path(root).resolve())
 
 
-def _check_names_differ(shards: list[Shard], source: str) -> None:
+def check_outputs_differ(shards: list[Shard], source: str) -> None:
+    """Raise `InputError` where the clusters of two shards would have one name."""
     by_output: dict[str, str] = {}
     for shard in shards:
         other = by_output.setdefault(shard.output, shard.name)

@@ -245,7 +245,10 @@ def read_source(
     if len(table.rows) < table.num_rows:
         drawn, whole = f"{len(table.rows):,}", f"{table.num_rows:,}"
         logger.info(
-            "Trains on %s of %s texts.%s", drawn, whole, how_to_assign(data_args, output_dir)
+            "Trains on %s of %s texts.%s",
+            drawn,
+            whole,
+            "" if in_parts else how_to_assign(data_args, output_dir),
         )
     return table
 

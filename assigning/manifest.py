@@ -8,6 +8,7 @@ either. The manifest sums them up, and whoever writes it last knows them all.
 import hashlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ..texts.shards import Shard
 
 NAME = "manifest.json"
 FOOTER = b"bert_clustering"  # key of what a Parquet file says of itself
+PAUSE = 20.0  # from one summing up to the next while shards are worked on: so many times as long
 DONE, BAD, WAITING = "done", "bad", "waiting"
 
 
@@ -81,16 +83,21 @@ class Manifest:
         path = self._bad(shard)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fault, encoding="utf-8")
-        self.write()
+        self._write_at_times()
 
     def note_done(self, shard: Shard) -> None:
         """The shard has its clusters; it may have been a bad one before."""
         self._bad(shard).unlink(missing_ok=True)
-        self.write()
+        self._write_at_times()
+
+    def _write_at_times(self) -> None:
+        """Sum up, but never for more than a small share of the time: it looks at all shards."""
+        if time.perf_counter() >= self._next_write:
+            self.write()
 
     def write(self) -> None:
         """Sum up, until nothing has become of any shard in the meantime."""
-        written = None
+        started, written = time.perf_counter(), None
         while written != (rows := [self._look(shard) for shard in self.shards]):
             total = sum(row.get("rows", 0) for row in rows)
             content = self.run | {"rows": total, "shards": rows}
@@ -98,6 +105,8 @@ class Manifest:
             partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
             os.replace(partial, self.folder / NAME)
             written = rows
+        now = time.perf_counter()
+        self._next_write = now + PAUSE * (now - started)
 
     def describe(self) -> list[str]:
         """Lines for a person: how far it is, and which shards are bad."""

@@ -87,18 +87,21 @@ def assign(
     manifest = Manifest(folder, run, shards)
     rank, num_processes = state.process_index, state.num_processes
     state.destroy_process_group()  # from here on, no process waits for another one
-    for shard in shards[rank::num_processes]:
-        if manifest.is_done(shard):
-            continue
-        path = folder / shard.output
-        about = schema.with_metadata(manifest.footer(shard))
-        try:
-            write_whole(path, about, assigned_batches(shard, reading, assigner, schema))
-            manifest.note_done(shard)
-        except InputError as error:
-            manifest.note_bad(shard, str(error))
-            if bad_shards == "stop":
-                raise InputError(f"shard '{shard.name}' is bad: {error}") from error
+    try:
+        for shard in shards[rank::num_processes]:
+            if manifest.is_done(shard):
+                continue
+            path = folder / shard.output
+            about = schema.with_metadata(manifest.footer(shard))
+            try:
+                write_whole(path, about, assigned_batches(shard, reading, assigner, schema))
+                manifest.note_done(shard)
+            except InputError as error:
+                manifest.note_bad(shard, str(error))
+                if bad_shards == "stop":
+                    raise InputError(f"shard '{shard.name}' is bad: {error}") from error
+    finally:
+        manifest.write()
     return manifest.describe()
 
 

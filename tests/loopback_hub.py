@@ -1,5 +1,5 @@
 """A Hugging Face Hub on 127.0.0.1: what huggingface_hub 2.x asks for when it pushes and loads a
-model, and no more.
+model or reads the files of a dataset, and no more.
 
 State lies on disk: a folder a repository, in it a folder a commit. What the server does not know it
 refuses, and notes in `refused`."""
@@ -13,22 +13,24 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
 
 NAME = r"(?P<repo>[\w.-]+/[\w.-]+)"
+KIND = "(?:models|datasets)"
 ROUTES = {
     ("POST", r"/api/repos/create"): "create",
     ("POST", r"/api/validate-yaml"): "validate_yaml",
     ("POST", rf"/api/models/{NAME}/preupload/(?P<revision>[^/]+)"): "preupload",
     ("POST", rf"/api/models/{NAME}/commit/(?P<revision>[^/]+)"): "commit",
-    ("GET", rf"/api/models/{NAME}"): "model_info",
-    ("GET", rf"/api/models/{NAME}/revision/(?P<revision>[^/]+)"): "model_info",
-    ("GET", rf"/api/models/{NAME}/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?"): "tree",
-    ("HEAD", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
-    ("GET", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
+    ("GET", rf"/api/{KIND}/{NAME}"): "repo_info",
+    ("GET", rf"/api/{KIND}/{NAME}/revision/(?P<revision>[^/]+)"): "repo_info",
+    ("GET", rf"/api/{KIND}/{NAME}/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?"): "tree",
+    ("POST", rf"/api/datasets/{NAME}/paths-info/(?P<revision>[^/]+)"): "paths_info",
+    ("HEAD", rf"/(?:datasets/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
+    ("GET", rf"/(?:datasets/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
     (
         "GET",
         r"/api/agent-harnesses",
@@ -184,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return found
 
-    def model_info(self, repo: str, revision: str | None = None) -> None:
+    def repo_info(self, repo: str, revision: str | None = None) -> None:
         if commit := self.find_commit(repo, revision):
             files = [
                 path.relative_to(commit).as_posix()
@@ -204,14 +206,19 @@ class _Handler(BaseHTTPRequestHandler):
             root = commit / (folder or "")
             if not root.is_dir():
                 return self.fail(404, "EntryNotFound", f"{folder} does not exist")
-            files = [path for path in sorted(root.rglob("*")) if path.is_file()]
-            names = [path.relative_to(commit).as_posix() for path in files]
-            sizes = [path.stat().st_size for path in files]
-            rows = zip(names, sizes, strict=True)
-            self.reply(
-                200,
-                [{"type": "file", "path": name, "size": size, "oid": name} for name, size in rows],
-            )
+            recursive = parse_qs(urlsplit(self.path).query).get("recursive") == ["true"]
+            paths = root.rglob("*") if recursive else root.glob("*")
+            self.reply(200, [self.entry(path, commit) for path in sorted(paths)])
+
+    def paths_info(self, repo: str, revision: str) -> None:
+        if commit := self.find_commit(repo, revision):
+            paths = [commit / name for name in parse_qs(self.body.decode())["paths"]]
+            self.reply(200, [self.entry(path, commit) for path in paths if path.exists()])
+
+    def entry(self, path: Path, commit: Path) -> dict:
+        name = path.relative_to(commit).as_posix()
+        kind, size = ("directory", 0) if path.is_dir() else ("file", path.stat().st_size)
+        return {"type": kind, "path": name, "size": size, "oid": name}
 
     def resolve(self, repo: str, revision: str, file: str) -> None:
         if commit := self.find_commit(repo, revision):

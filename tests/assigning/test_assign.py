@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,11 +12,13 @@ import time
 import numpy as np
 import pyarrow.parquet
 import pytest
+from loopback_hub import LoopbackHub
 from typer.testing import CliRunner
 
 from bert_clustering import InputError, cli
-from bert_clustering.assigning import Assigner, assign
+from bert_clustering.assigning import Assigner, assign, manifest
 from bert_clustering.assigning import run as run_module
+from bert_clustering.assigning.manifest import Manifest
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.texts.shards import check_outputs_differ, find_shards
 
@@ -158,6 +161,37 @@ def test_two_shards_of_one_name_are_refused(data, tmp_path):
         check_outputs_differ(find_shards(str(data), str(tmp_path / "out")), str(data))
 
 
+def test_many_shards_are_not_all_looked_at_each_time_one_is_done(model, tmp_path, monkeypatch):
+    data, out, looks = tmp_path / "many", tmp_path / "out", []
+    data.mkdir()
+    for number in range(40):
+        (data / f"{number:02}.csv").write_text("text\napple\n")
+    look = Manifest._look
+    monkeypatch.setattr(Manifest, "_look", lambda self, shard: looks.append(0) or look(self, shard))
+    monkeypatch.setattr(manifest, "PAUSE", 1e6)  # as if summing up took long
+    assert assign(model, str(data), str(out))[0].startswith("40 of 40 shards")
+    assert len(looks) == 40 * 5, "twice at the start, twice at the end, and once to describe them"
+    assert [*states(out).values()] == ["done"] * 40
+
+
+@pytest.mark.parametrize("way", ["mean", "head"])
+def test_long_documents_have_the_clusters_that_predictions_have(
+    way, model, corpus, tmp_path, make_trainer
+):
+    made = BertForClustering.from_pretrained(model)
+    made.config.long_documents = way
+    made.save_pretrained(tmp_path)
+    assigner = Assigner(model)
+    assigner.tokenizer.model_max_length = 16
+    assigner.tokenizer.save_pretrained(tmp_path)
+    texts = [" ".join(corpus[0][row : row + 1 + row % 7]) for row in range(40)]
+    found = Assigner(str(tmp_path))(texts)
+    assert (Assigner(str(tmp_path)).tokenize(texts).documents is None) == (way == "head")
+    expected = make_trainer(str(tmp_path)).predict(texts)
+    assert found["cluster"].tolist() == expected.clusters.tolist()
+    assert found["probability"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
 def test_the_command_hands_its_options_on(model, data, tmp_path):
     out = tmp_path / "out"
     line = ["assign", model, str(data), "--to", str(out), "--id", "n", "--keep_columns", "key"]
@@ -221,3 +255,26 @@ def test_two_processes_share_the_shards(model, data, tmp_path):
     assert [*states(tmp_path / "two").values()] == ["done"] * 3
     for name in ("a", "b", "more/c"):
         assert read(tmp_path / "two", name)["cluster"] == read(tmp_path / "one", name)["cluster"]
+
+
+@pytest.mark.slow
+def test_a_dataset_of_the_hub_is_a_source(model, data, tmp_path):
+    hub = LoopbackHub(tmp_path / "hub")
+    shutil.copytree(data, hub.add_commit("user/texts"), dirs_exist_ok=True)
+    where = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
+    sources = ["", "/more", "/**/*.parquet", "/a.jsonl"]
+    code = (
+        "from bert_clustering.assigning import assign\n"
+        f"for number, source in enumerate({sources}):\n"
+        f"    assign({model!r}, 'hf://datasets/user/texts' + source, f'out{{number}}')"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=os.environ | where, check=True)
+    for number, source in enumerate(sources):
+        out, here = tmp_path / f"out{number}", tmp_path / f"here{number}"
+        assign(model, f"{data}{source}", str(here))
+        assert states(out) == states(here)
+        for path in here.glob("clusters/**/*.parquet"):
+            found = pyarrow.parquet.read_table(out / path.relative_to(here))
+            assert found == pyarrow.parquet.read_table(path)
+    hub.stop()
+    assert hub.refused == []

@@ -23,7 +23,7 @@ import shlex
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -118,8 +118,8 @@ def parse_arguments(args: list[str] | None = None) -> Arguments:
     else:
         *known, unknown = parser.parse_args_into_dataclasses(args, return_remaining_strings=True)
         if unknown:
-            options = {name for action in parser._actions for name in action.option_strings}
-            near = get_close_matches(unknown[0], sorted(options), n=1)
+            options = [f"--{option.name}" for kind in kinds for option in fields(kind)]
+            near = get_close_matches(unknown[0], options, n=1)
             raise InputError(
                 f"There is no option '{unknown[0]}'."
                 f"{f' Is {near[0]} meant?' if near else ''} --help shows all of them."

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from datasets import Dataset, IterableDataset
-from torch.utils.data import Sampler
-from transformers import Trainer
+from torch.utils.data import DataLoader, Sampler
+from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import TrainOutput, speed_metrics
 
@@ -39,7 +39,7 @@ from .texts.windows import WholeDocuments
 from .training.arguments import ClusteringTrainingArguments
 from .training.batches import ClusteringCollator, EpochSeededSampler, split_batch
 from .training.callbacks import RefreshTargets
-from .training.checkpoints import check_documents, find_last_checkpoint
+from .training.checkpoints import check_documents, find_last_checkpoint, read_state
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
 from .training.keywords import find_keywords_of_levels
@@ -170,7 +170,9 @@ class ClusteringTrainer(HubMixin, Trainer):
             resume_from_checkpoint = find_last_checkpoint(self.args.output_dir)
         if resume_from_checkpoint:
             self._load_clustering(resume_from_checkpoint)
+            self.state = read_state(resume_from_checkpoint)
         elif self.clustering is None or self.state.global_step:
+            self.state = TrainerState()
             self.initialize_clusters()
         self.new_head = NewHead(self.model, self._started_clustering, self.train_dataset)
         with stage("training"):
@@ -178,6 +180,12 @@ class ClusteringTrainer(HubMixin, Trainer):
         output.metrics["start_runtime"] = round(self._start_runtime, 4)
         output.metrics["cluster_score"] = self._end()
         return output
+
+    def set_initial_training_values(self, args: Any, dataloader: DataLoader) -> tuple:
+        """Those of the base class; no epoch where the training that is resumed had ended."""
+        num_epochs, *others, max_steps = super().set_initial_training_values(args, dataloader)
+        had_ended = self.refresh_targets.had_ended(self.state, max_steps)
+        return (0 if had_ended else num_epochs, *others, max_steps)
 
     def initialize_clusters(self) -> None:
         """Find where the clusters start, give the model centroids and alpha, and make the target.
@@ -504,17 +512,6 @@ class ClusteringTrainer(HubMixin, Trainer):
         state.guard.keeps_weights = self.args.keep_best
         if state.targets is not None:
             state.targets = state.targets.to(self.args.device)
-
-    def _init_training_state(
-        self, max_steps: int, num_update_steps_per_epoch: int, num_train_epochs: int, *args: Any
-    ) -> tuple[int, int]:
-        progress = super()._init_training_state(
-            max_steps, num_update_steps_per_epoch, num_train_epochs, *args
-        )
-        state = self.state
-        has_ended = state.global_step >= max_steps or self.refresh_targets.had_ended(state)
-        # It would take one step more.
-        return (num_train_epochs, 0) if has_ended else progress
 
 
 def _prepare(dataset: Any, tokenizer: Any) -> Any:

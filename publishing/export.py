@@ -22,7 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering, ClusteringOutput
-from .push import save_sentence_transformers_files
+from .sentence_encoder import FIRST_MODULES, save_sentence_transformers_files
 
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def _write_plain(
         if name in missing:  # a pooler, which nothing here reads
             nn.init.zeros_(parameter)
     stock.save_pretrained(folder)
-    save_sentence_transformers_files(model, tokenizer, folder)
+    save_sentence_transformers_files(model, tokenizer, folder, FIRST_MODULES)
     save_file({"centroids": model.cluster_head.centroids.detach().contiguous()}, folder / CENTROIDS)
 
 

@@ -2,21 +2,29 @@
 list.
 """
 
-import json
 import os
 import shlex
 import shutil
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HTTPError
-from transformers import PreTrainedTokenizerBase, Trainer
-from transformers.trainer_utils import HubStrategy
+from transformers import (
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, HubStrategy
 from transformers.utils import PushInProgress
 
 from ..modeling_bert_cluster import BertForClustering
 from .card import card_data, hub_id, listed, score_rows, training_facts, write_card
+from .sentence_encoder import save_sentence_transformers_files
 
 
 # Of a folder, and no deeper than the pattern says: no results with users' texts, no pickles, no
@@ -58,38 +66,6 @@ def upload_command(repo_id: str, folder: str | os.PathLike) -> str:
     return shlex.join(["hf", "upload", repo_id, os.fspath(folder), ".", *included])
 
 
-def save_sentence_transformers_files(
-    model: BertForClustering, tokenizer: PreTrainedTokenizerBase, folder: str | os.PathLike
-) -> None:
-    """Write what `SentenceTransformer(folder)` needs to give the model's own embeddings."""
-    modules = {"Transformer": "", "Pooling": "1_Pooling"}
-    if model.config.normalize_embeddings:
-        modules["Normalize"] = "2_Normalize"
-    files = {
-        "modules.json": [
-            {
-                "idx": number,
-                "name": str(number),
-                "path": path,
-                "type": f"sentence_transformers.models.{name}",
-            }
-            for number, (name, path) in enumerate(modules.items())
-        ],
-        "sentence_bert_config.json": {
-            "max_seq_length": tokenizer.model_max_length,
-            "do_lower_case": False,
-        },
-        "1_Pooling/config.json": {
-            "word_embedding_dimension": model.config.hidden_size,
-            "pooling_mode_mean_tokens": True,
-        },
-    }
-    for name, content in files.items():
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
 class HubMixin(Trainer):
     """Pushes weights, config, code, tokenizer and card from the first save on, so that any push can
     be loaded. For a trainer to inherit from, before `Trainer`.
@@ -101,6 +77,14 @@ class HubMixin(Trainer):
     hub_model_id: Any  # `str`, or `None` before there is a repository
     push_in_progress: Any  # `PushInProgress` or `None`
     card: dict[str, Any]  # facts from elsewhere, which go before `card_facts()`
+
+    def __init__(self, model: Any, args: Any, *others: Any, **kwargs: Any) -> None:
+        self.hub_strategy, args = args.hub_strategy, copy(args)
+        # At saves the base class would push the whole folder, with texts and pickles.
+        args.hub_strategy = HubStrategy.END
+        self.push_in_progress = None
+        super().__init__(model, args, *others, **kwargs)
+        self.add_callback(PushAtSaves(self))
 
     def card_facts(self) -> dict[str, Any]:
         """What the trainer itself knows of its clusters, for the card; nothing before it has any.
@@ -195,48 +179,18 @@ class HubMixin(Trainer):
         if not self.is_world_process_zero():
             return None
         self.create_model_card(**kwargs)
-        self._finish_current_push()
-        return self._upload(commit_message, blocking, token, revision)
+        if self.push_in_progress is not None:
+            self.push_in_progress.wait_until_done()
+        return self.upload(commit_message, blocking, token, revision)
 
-    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        if not self.is_world_process_zero() or self.args.hub_strategy == HubStrategy.END:
-            return
-        is_busy = self.push_in_progress is not None and not self.push_in_progress.is_done()
-        if is_busy and not self.args.hub_always_push:
-            return
-        self.callback_handler.on_push_begin(self.args, self.state, self.control)
-        # The checkpoint itself may be gone before it is uploaded.
-        for name in hub_files(checkpoint_folder):
-            target = Path(self.args.output_dir, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(Path(checkpoint_folder, name), target)
-        self.create_model_card()
-        message = f"Training in progress, step {self.state.global_step}"
-        jobs: Any = [self._upload(message, blocking=False)]
-        if self.args.hub_strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
-            is_last = self.args.hub_strategy == HubStrategy.CHECKPOINT
-            jobs.append(
-                HfApi().upload_folder(
-                    repo_id=self.hub_model_id,
-                    folder_path=checkpoint_folder,
-                    path_in_repo="last-checkpoint" if is_last else Path(checkpoint_folder).name,
-                    commit_message=f"{message}, checkpoint",
-                    token=self.args.hub_token,
-                    run_as_future=True,
-                    revision=self.args.hub_revision,
-                )
-            )
-        if is_busy:
-            jobs = [*self.push_in_progress.jobs, *jobs]
-        self.push_in_progress = PushInProgress(jobs)
-
-    def _upload(
+    def upload(
         self,
         message: str | None,
-        blocking: bool,
+        blocking: bool = True,
         token: str | None = None,
         revision: str | None = None,
     ) -> Any:
+        """Upload what stands in the output directory and is on the list; as `push_to_hub`."""
         # Its overloads know `run_as_future` as a literal alone.
         return HfApi().upload_folder(  # type: ignore[call-overload]
             repo_id=self.hub_model_id,
@@ -247,6 +201,53 @@ class HubMixin(Trainer):
             revision=revision or self.args.hub_revision,
             run_as_future=not blocking,
         )
+
+
+class PushAtSaves(TrainerCallback):
+    """Pushes the model at each checkpoint, unless the one before is still on its way, and the
+    checkpoint itself where `hub_strategy` says so.
+    """
+
+    def __init__(self, trainer: HubMixin) -> None:
+        self.trainer = trainer
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        trainer, strategy = self.trainer, self.trainer.hub_strategy
+        if not (args.push_to_hub and state.is_world_process_zero) or strategy == HubStrategy.END:
+            return
+        pending = trainer.push_in_progress
+        is_busy = pending is not None and not pending.is_done()
+        if is_busy and not args.hub_always_push:
+            return
+        trainer.callback_handler.on_push_begin(args, state, control)
+        output_dir = Path(trainer.args.output_dir)
+        checkpoint = output_dir / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        # The checkpoint itself may be gone before it is uploaded.
+        for name in hub_files(checkpoint):
+            target = output_dir / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(checkpoint / name, target)
+        trainer.create_model_card()
+        message = f"Training in progress, step {state.global_step}"
+        jobs: Any = [trainer.upload(message, blocking=False)]
+        if strategy in (HubStrategy.CHECKPOINT, HubStrategy.ALL_CHECKPOINTS):
+            is_last = strategy == HubStrategy.CHECKPOINT
+            jobs.append(
+                HfApi().upload_folder(
+                    repo_id=trainer.hub_model_id,
+                    folder_path=checkpoint,
+                    path_in_repo="last-checkpoint" if is_last else checkpoint.name,
+                    commit_message=f"{message}, checkpoint",
+                    token=args.hub_token,
+                    run_as_future=True,
+                    revision=args.hub_revision,
+                )
+            )
+        if is_busy:
+            jobs = [*pending.jobs, *jobs]
+        trainer.push_in_progress = PushInProgress(jobs)
 
 
 def publish(trainer: HubMixin) -> None:

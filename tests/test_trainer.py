@@ -274,3 +274,12 @@ def test_each_epoch_masks_other_tokens_and_a_resumed_run_the_same(workers, make_
         masked.clear()
         make_trainer(**options).train(resume_from_checkpoint=str(checkpoint))
     assert torch.equal(masked[6], second)
+
+
+def test_a_second_training_sees_its_own_weights(make_trainer):
+    """It has as many steps as the first, whose embeddings are kept by their number."""
+    trainer = make_trainer(num_train_epochs=1, learning_rate=1e-3, keep_best=False)
+    trainer.train()
+    trainer.train()
+    seen = trainer.predict().embeddings
+    np.testing.assert_array_equal(seen, trainer.inference.encode(trainer.train_dataset))

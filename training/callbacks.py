@@ -57,11 +57,13 @@ class RefreshTargets(TrainerCallback):
             )
         return changed < args.stop_tolerance
 
-    def had_ended(self, state: TrainerState) -> bool:
-        """Whether a training that is resumed had ended with its last step, as `ends` says."""
+    def had_ended(self, state: TrainerState, max_steps: int) -> bool:
+        """Whether a training that is resumed had ended with its last step, as `ends` says or as it
+        had taken all of them. It would take one step more.
+        """
         refreshes = [
             line["changed"]
             for line in state.log_history
             if "changed" in line and line["step"] == state.global_step
         ]
-        return bool(refreshes) and self.ends(refreshes[-1])
+        return state.global_step >= max_steps or bool(refreshes) and self.ends(refreshes[-1])

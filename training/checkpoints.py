@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from safetensors import safe_open
+from transformers import TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ..errors import InputError
@@ -96,6 +97,11 @@ def choose_checkpoint(args: ClusteringTrainingArguments) -> str | None:
             output,
         )
     return named if isinstance(named, str) else None
+
+
+def read_state(checkpoint: str | Path) -> TrainerState:
+    """What the trainer had done when it wrote a checkpoint: its steps and its log."""
+    return TrainerState.load_from_json(os.path.join(checkpoint, TRAINER_STATE_NAME))
 
 
 def check_documents(checkpoint: str | None, num_documents: int) -> None:

@@ -8,10 +8,12 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi, RepoUrl
 from loopback_hub import LoopbackHub
 
 from bert_clustering.publishing.push import HUB_FILES, hub_files
@@ -86,6 +88,36 @@ def hub_environment(
         "PYTHONPATH": "",
     }
     return environment | ({"HF_TOKEN": token} if token else {})
+
+
+@pytest.mark.parametrize("strategy, commits", [("end", 0), ("every_save", 2), ("checkpoint", 4)])
+def test_saves_push_what_is_on_the_list_and_nothing_else(
+    make_trainer, monkeypatch, strategy, commits
+):
+    uploads = []
+
+    def upload(self, **arguments) -> Future:
+        uploads.append(arguments)
+        done: Future = Future()
+        done.set_result(None)
+        return done
+
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    monkeypatch.setattr(
+        HfApi, "create_repo", lambda *_, **__: RepoUrl(f"https://huggingface.co/{REPO}")
+    )
+    trainer = make_trainer(
+        num_train_epochs=2, save_strategy="epoch", push_to_hub=True, hub_strategy=strategy
+    )
+    trainer.train()
+    assert len(uploads) == commits
+    whole = [upload for upload in uploads if upload["folder_path"] == trainer.args.output_dir]
+    assert len(whole) == min(commits, 2)
+    for upload in whole:
+        assert {"README.md", "model.safetensors"} < set(upload["allow_patterns"])
+        assert "training_args.bin" not in upload["allow_patterns"]
+    others = [Path(upload["folder_path"]).name for upload in uploads if upload not in whole]
+    assert others == ["checkpoint-6", "checkpoint-12"] * (strategy == "checkpoint")
 
 
 @pytest.fixture

@@ -248,6 +248,7 @@ def card_data(
         pipeline_tag="text-classification",
         datasets=[known_as for known_as in ids if known_as] or None,
         tags=list(dict.fromkeys([*TAGS, *tags])),
+        metrics=[score["name"] for score in scores] or None,
         eval_results=results or None,
         **metadata,
     )

@@ -130,6 +130,7 @@ def test_the_card_of_a_trained_model(trainer, corpus, tmp_path):
     assert card.data.datasets == ["someone/texts"]
     result = card.data.eval_results[0]
     assert (result.metric_value, result.dataset_type) == (0.9123, "someone/texts")
+    assert card.data.metrics == ["accuracy"]  # what the card reports, and nothing else
     assert "| Accuracy | 0.912 |" in card.text and "Silhouette" not in card.text
     assert "&#60;b&#62;" in card.text and "<b>" not in card.text
     assert str(tmp_path) not in card.content and corpus[0][0] not in card.content
@@ -141,6 +142,7 @@ def test_the_card_before_any_score(trainer, tmp_path):
     trainer.save_model()
     card = card_of(trainer)
     assert "Not measured yet" in card.text and card.data.eval_results is None
+    assert card.data.metrics is None
     modules = json.loads((tmp_path / "run" / "modules.json").read_text())
     assert modules[2]["type"].endswith("Normalize")
 

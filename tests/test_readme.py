@@ -24,11 +24,11 @@ from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 ROOT = Path(__file__).parent.parent
 README, GUIDE, HUB = "README.md", "docs/guide.md", "docs/hub.md"
 METHOD, BENCHMARKS = "docs/method.md", "docs/benchmarks.md"
-SCALE = "docs/scale.md"
+SCALE, SERVING = "docs/scale.md", "docs/serving.md"
 CONTRIBUTING = "CONTRIBUTING.md"
 PAGES = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in (README, GUIDE, HUB, SCALE, METHOD, BENCHMARKS, CONTRIBUTING)
+    for name in (README, GUIDE, HUB, SCALE, SERVING, METHOD, BENCHMARKS, CONTRIBUTING)
 }
 MAX_README = 12_000  # bytes
 HUB_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"

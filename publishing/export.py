@@ -22,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering, ClusteringOutput
+from ..texts.prefix import spell_out_prefix, text_prefix
 from .sentence_encoder import FIRST_MODULES, save_sentence_transformers_files
 
 
@@ -144,6 +145,8 @@ def _write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             pad_type_id=tokenizer.pad_token_type_id,
         )
     tokenizer.save_pretrained(folder)
+    if text_prefix(tokenizer) is not None:
+        spell_out_prefix(folder / "tokenizer.json")
 
 
 def _write_clusters(model: BertForClustering, folder: Path) -> None:

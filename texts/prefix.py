@@ -1,5 +1,8 @@
 """A prefix that an encoder wants before every text, as `query: `, made part of its tokenizer."""
 
+import json
+from pathlib import Path
+
 from tokenizers.pre_tokenizers import ByteLevel, Sequence
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -71,6 +74,33 @@ def prefix_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Ids of that prefix."""
     special = set(tokenizer.all_special_ids)
     return [token for token in tokenizer("")["input_ids"] if token not in special]
+
+
+def spell_out_prefix(path: Path) -> None:
+    """Name each token of the prefix by itself in the template of a `tokenizer.json`.
+
+    The ids stay the same. transformers.js looks the template's names up as tokens, and would take
+    a prefix of several for one that is unknown.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    template = content["post_processor"]
+    special = template["special_tokens"]
+
+    def spelled_out(piece: dict) -> list[dict]:
+        if "SpecialToken" not in piece:
+            return [piece]
+        whole = piece["SpecialToken"]
+        tokens = special[whole["id"]]["tokens"]
+        return [{"SpecialToken": whole | {"id": token}} for token in tokens]
+
+    for form in ("single", "pair"):
+        template[form] = [token for piece in template[form] for token in spelled_out(piece)]
+    template["special_tokens"] = {
+        token: {"id": token, "ids": [number], "tokens": [token]}
+        for piece in special.values()
+        for token, number in zip(piece["tokens"], piece["ids"], strict=True)
+    }
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _template(tokenizer: PreTrainedTokenizerBase, *texts: str) -> list[str]:

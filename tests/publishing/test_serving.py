@@ -26,6 +26,7 @@ from transformers import AutoTokenizer
 
 from bert_clustering import BertForClustering
 from bert_clustering.publishing import export_model
+from bert_clustering.texts import add_text_prefix
 from helpers import TOPICS, build_trainer
 
 
@@ -47,8 +48,9 @@ def snippet(title: str, language: str) -> str:
 
 @pytest.fixture(scope="module")
 def folder(headless_dir, corpus, tokenizer, tmp_path_factory) -> Path:
-    """A model in `output`, and exported in `output-onnx`."""
+    """A model in `output`, and exported in `output-onnx`; a prefix stands before its texts."""
     folder = tmp_path_factory.mktemp("serving")
+    tokenizer = add_text_prefix(tokenizer, "why not ")
     output = folder / "output"
     trainer = build_trainer(headless_dir, tokenizer, corpus[0], output, num_train_epochs=0)
     trainer.train()

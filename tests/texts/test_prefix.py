@@ -1,5 +1,7 @@
 """A prefix that stands before every text: in the ids, in no mask, in no word that is counted."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from bert_clustering.texts import (
     text_prefix,
     tokenize,
 )
+from bert_clustering.texts.prefix import spell_out_prefix
 from bert_clustering.training.batches import ClusteringCollator
 from helpers import COMMON_WORDS, TOPICS
 
@@ -107,6 +110,19 @@ def test_it_is_never_masked(make):
     start = torch.tensor([document["input_ids"][:size] for document in documents])
     assert (batch["input_ids"][:, :size] == start).all()
     assert (batch["labels"][:, :size] == -100).all() and (batch["labels"][:, size:] >= 0).any()
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, "query: ", "fig bank: "])
+def test_spelled_out_it_is_tokens_of_the_vocabulary_and_the_same_ids(make, prefix, tmp_path):
+    own = add_text_prefix(make(), prefix)
+    own.save_pretrained(tmp_path / "saved")
+    spell_out_prefix(tmp_path / "saved" / "tokenizer.json")
+    again = AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert dict(again(TEXTS, truncation=True)) == dict(own(TEXTS, truncation=True))
+    assert dict(again(TEXTS[0], TEXTS[1])) == dict(own(TEXTS[0], TEXTS[1]))
+    template = json.loads((tmp_path / "saved" / "tokenizer.json").read_text())["post_processor"]
+    names = [part["SpecialToken"]["id"] for part in template["single"] if "SpecialToken" in part]
+    assert own.convert_tokens_to_ids(names) == own("").input_ids
 
 
 def test_it_is_put_there_once(make):

@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 from typer.testing import CliRunner
 
 from bert_clustering import BertForClustering, InputError, cli
 from bert_clustering.publishing import FORMATS, export_model
+from bert_clustering.texts import add_text_prefix
 from helpers import TOPICS, build_trainer
 
 
@@ -82,6 +84,17 @@ def test_the_plain_encoder_is_whole_and_of_its_own_architecture(trained, tmp_pat
         torch.testing.assert_close(
             encoder(**batch).last_hidden_state, model(**batch).last_hidden_state
         )
+
+
+def test_a_prefix_is_written_as_tokens_of_the_vocabulary(trained, tmp_path):
+    tokenizer = add_text_prefix(AutoTokenizer.from_pretrained(trained), "why not ")
+    export_model(BertForClustering.from_pretrained(trained), tokenizer, "plain", tmp_path / "new")
+    exported = Tokenizer.from_file(str(tmp_path / "new" / "tokenizer.json"))
+    assert [text.ids for text in exported.encode_batch(TEXTS)] == tokenizer(
+        TEXTS, padding=True, truncation=True
+    ).input_ids
+    template = json.loads(exported.to_str())["post_processor"]
+    assert set(template["special_tokens"]) == {*tokenizer.all_special_tokens, "why", "not"}
 
 
 BAD = {

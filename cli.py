@@ -45,11 +45,13 @@ IdColumn = Annotated[
     typer.Option("--id", "--id_column", help="Column of ids. Unset: it is found, if any."),
 ]
 
+MORE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
 app = typer.Typer(cls=OneWord, add_completion=False, rich_markup_mode=None)
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    context_settings=MORE_OPTIONS,
     epilog="Of a finished model, `bert-clustering assign --help` sorts any number of texts, "
     "`bert-clustering edit --help` changes the clusters, `bert-clustering export --help` writes it "
     "for other libraries. All options of run_clustering.py may follow, as --max_seq_length 256; "
@@ -125,7 +127,7 @@ def cluster(
 
 @app.command(
     "edit",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    context_settings=MORE_OPTIONS,
     epilog="Clusters have the numbers of the report (no.), all of them those before the command. "
     "Each option may be there several times.",
 )
@@ -191,6 +193,42 @@ def write_export(
     except InputError as error:
         raise SystemExit(f"error: {error}") from error
     typer.echo(f"Exported to '{folder}'. How to use it: {folder / 'README.md'}")
+
+
+@app.command("update", context_settings=MORE_OPTIONS)
+def update_model(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Folder of a run.")],
+    file: Annotated[str, typer.Argument(help="New texts, as those of the run.")],
+    to: Annotated[str, typer.Option("--to", help="Folder of the updated run.")],
+    text: TextColumn = None,
+    ids: IdColumn = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Proposed topics to make clusters of the model: 201,202."),
+    ] = None,
+    opens: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Sort new texts into the clusters of a finished run, and see what changes: topics that are
+    new, that grow, fade or drift.
+
+    Clusters keep their numbers and names. The same command with --accept trains the model on old
+    and new texts together, with the topics that it names.
+    """
+    try:
+        columns = read_head(file, to)
+        if text is None:
+            text, reason = find_text_column(columns, file)
+            typer.echo(f"Texts: column '{text}' ({reason}).")
+        ids = find_id_column(columns) if ids is None else ids
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from error
+    options = ["--model_name_or_path", model, "--update_file", file, "--output_dir", to]
+    options += ["--text_column", text, *(("--id_column", ids) if ids else ())]
+    options += ["--do_train", "--accept", *accept] if accept else ["--do_report"]
+    run_clustering.main([*options, *context.args])
+    if opens:
+        show(to)
 
 
 def show(folder: str) -> None:

@@ -41,7 +41,9 @@ from bert_clustering.reports import (
     LanguageModel,
     NameCache,
     RunFolder,
+    Update,
     check_naming,
+    check_update,
     describe,
     describe_for_card,
     edit,
@@ -158,7 +160,8 @@ def check_run(
     if args.edits_of and not args.do_train:
         raise InputError("--edits_of makes edits again after a training. Pass --do_train.")
     check_teacher(args, data_args.teacher_embeddings)
-    if args.do_train or args.do_eval:
+    check_update(model_args.model_name_or_path, data_args, args)
+    if (args.do_train or args.do_eval) and data_args.update_file is None:
         if (data_args.train_file is None) == (data_args.dataset_name is None):
             raise InputError("Pass the texts, either by --train_file or by --dataset_name.")
     has_new_texts = data_args.predict_file or (data_args.predict_text or "").strip()
@@ -347,6 +350,7 @@ def report(
     log: EditLog,
     before_edits: np.ndarray | None,
     namer: LanguageModel | None,
+    update: Update | None,
 ) -> list[str]:
     """Cluster the documents with the model as it stands and write all there is to tell; lines for a
     person to read, on the main process.
@@ -354,16 +358,18 @@ def report(
     output_dir, config = Path(trainer.args.output_dir), trainer.model.config
     by_people = named_by_people(config, trainer.named_before, origin) if namer else []
     result = gather_result(trainer, documents, data_args, metrics, origin, before_edits, log)
-    is_new = trainer.args.do_train or trainer.args.edits_clusters
+    is_new = trainer.args.do_train or trainer.args.edits_clusters or update is not None
     if result is not None and namer is not None:
         cache = NameCache(output_dir, origin.folder)
         result = name_by_model(result, config, by_people, namer, cache, data_args.about)
         if not trainer.args.edits_clusters:
             rename_saved(output_dir, config.id2label)
-    if trainer.args.edits_clusters or before_edits is not None:  # its clusters have names now
-        trainer.save_model()
+    if trainer.args.edits_clusters or before_edits is not None or update is not None:
+        trainer.save_model()  # its clusters have names now
     if result is None:
         return []
+    if update is not None:
+        result = update.compare(result)
     write_results(result, output_dir, data_args.save_embeddings)
     if is_new and log.entries:
         log.write(output_dir)
@@ -397,7 +403,7 @@ def train(
     edits, and the clusters as they are edited.
     """
     before_edits = None
-    if documents and checkpoint is None:
+    if documents and checkpoint is None and trainer.clustering is None:
         preview(trainer, documents, data_args, origin)
     metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
     if documents and log.entries and not trainer.kept_clusters:
@@ -408,10 +414,26 @@ def train(
     return metrics, log, before_edits
 
 
+def find_documents(
+    model_args: ModelArguments,
+    data_args: DataArguments,
+    training_args: ClusteringTrainingArguments,
+    origin: RunFolder,
+) -> tuple[Documents | None, Update | None]:
+    """The documents that the run is about, and the update of an earlier one, if it is one."""
+    if data_args.update_file is not None:
+        update = Update.read(data_args, origin)
+        return update.documents, update
+    if training_args.reports_alone:
+        return origin.documents(data_args.time_column, data_args.group_column), None
+    return read_documents(model_args, data_args, training_args), None
+
+
 def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
     """One run, from its arguments to what it leaves."""
+    arguments = model_args, data_args, training_args
     # Inputs: whatever is wrong with them shows here, before anything takes long
     check_run(model_args, data_args, training_args)
     if training_args.is_main_process:
@@ -422,11 +444,7 @@ def run(
     checkpoint = choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
     origin = RunFolder(model_args.model_name_or_path)
-    documents: Documents | None
-    if training_args.reports_alone:
-        documents = origin.documents(data_args.time_column, data_args.group_column)
-    else:
-        documents = read_documents(model_args, data_args, training_args)
+    documents, update = find_documents(*arguments, origin)
     check_documents(checkpoint, len(documents.usable_texts) if documents else 0)
     new_documents = read_new_documents(data_args, training_args)
     tokenizer = load_tokenizer(model_args, data_args, training_args)
@@ -438,9 +456,11 @@ def run(
     training_args.kmeans_baseline |= has_classes
     trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
 
-    # Edits, or training
+    # New texts, edits, or training
     metrics: dict[str, float] = {}
     lines, before_edits = [], None
+    if update is not None:
+        update.propose(trainer, data_args)
     if documents and training_args.edits_clusters:
         edits = asked_edits(training_args)
         edited = edit(trainer, edits, documents, origin.clusters(), log)
@@ -454,7 +474,7 @@ def run(
         in_place = training_args.edits_clusters and origin.is_at(output_dir)
         with keep_before(output_dir) if in_place and training_args.should_save else nullcontext():
             lines += report(
-                trainer, documents, data_args, metrics, origin, log, before_edits, namer
+                trainer, documents, data_args, metrics, origin, log, before_edits, namer, update
             )
     if training_args.do_predict and data_args.predict_text:
         lines += write_topic_mix(trainer, data_args.predict_text)
@@ -465,7 +485,7 @@ def run(
     if trainer.is_world_process_zero():
         logger.info("Stages, and memory by the end of each:\n%s", "\n".join(STAGES.lines()))
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
-    if training_args.do_train or training_args.edits_clusters:
+    if training_args.do_train or training_args.edits_clusters or update is not None:
         publish(trainer)
     # A process that ends right after a collective call can abort in it.
     trainer.accelerator.wait_for_everyone()

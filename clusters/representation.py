@@ -56,7 +56,7 @@ def compare_parts(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ratios = np.divide(counts, expected, out=np.ones(counts.shape), where=expected > 0)
     below = hypergeom.cdf(counts, total, in_cluster, in_part)
     above = hypergeom.sf(counts - 1, total, in_cluster, in_part)
-    return ratios, _are_significant(2 * np.minimum(below, above))
+    return ratios, are_significant(2 * np.minimum(below, above))
 
 
 def compare_periods(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,10 +83,10 @@ def compare_periods(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     spread = sizes @ scores**2 - (sizes @ scores) ** 2 / total
     variance = share * (1 - share) * spread
     z = np.divide(moved, np.sqrt(variance), out=np.zeros(len(counts)), where=variance > 0)
-    return z, _are_significant(2 * norm.sf(np.abs(z)))
+    return z, are_significant(2 * norm.sf(np.abs(z)))
 
 
-def _are_significant(p_values: np.ndarray) -> np.ndarray:
+def are_significant(p_values: np.ndarray) -> np.ndarray:
     """Which of several tests hold together, at a false discovery rate of 5 %."""
     if not p_values.size:
         return np.zeros(p_values.shape, dtype=bool)

@@ -18,6 +18,7 @@ from .result import ClusteringResult
 from .run_folder import RunFolder
 from .saved_names import NameCache, named_by_people, rename_saved
 from .topics import topic_rows
+from .updated import Update, check_update
 from .write import describe_for_card, write_preview, write_results
 
 
@@ -27,7 +28,9 @@ __all__ = [
     "LanguageModel",
     "NameCache",
     "RunFolder",
+    "Update",
     "check_naming",
+    "check_update",
     "describe",
     "describe_for_card",
     "draw_interactive_map",

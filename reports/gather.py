@@ -173,13 +173,15 @@ def describe_settings(
 ) -> dict[str, str]:
     """What the texts are called, never by a path of this machine, and how the model was trained."""
     args, num_clusters = trainer.args, trainer.model.config.num_clusters
-    settings = trainer.training_facts() if args.do_train else origin.settings()
+    settings = trainer.training_facts() if args.do_train else dict(origin.settings())
     if NUM_CLUSTERS in settings:
         settings[NUM_CLUSTERS] = describe_num_clusters(num_clusters, settings[NUM_CLUSTERS])
-    if args.reports_alone:
+    if args.reports_alone and not data_args.update_file:
         return settings
     settings.pop("Texts", None)  # those that the model was trained on
     texts = hub_id(data_args.dataset_name) or Path(os.path.abspath(data_args.source)).name
+    if data_args.update_file:
+        texts = ", ".join(filter(None, (origin.settings().get("Texts"), texts)))
     return {"Texts": texts} | settings
 
 

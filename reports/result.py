@@ -15,6 +15,7 @@ from ..clusters.rows import draw_sample
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
 from ..texts.segments import Sentences, whole_documents
+from .changes import Changes
 from .cuts import MOST_TOLD, Groups, Trend, cut_by_group, cut_by_time
 from .known import describe_known
 from .layout import cluster_positions
@@ -70,6 +71,7 @@ class ClusteringResult:
         levels (`Sequence[Level]`, *optional*): Coarser levels of the clusters, the coarsest first.
         is_preview (`bool`, *optional*, defaults to `False`): Whether it is what a training sets out
             from, not what came of it.
+        changes (`Changes`, *optional*): What new texts change. `None`: there are none.
     """
 
     documents: Documents
@@ -88,6 +90,7 @@ class ClusteringResult:
     before_edits: np.ndarray | None = None
     levels: Sequence[Level] = ()
     is_preview: bool = False
+    changes: Changes | None = None
 
     @property
     def num_clusters(self) -> int:
@@ -255,7 +258,8 @@ class ClusteringResult:
         """
         trust = [("Stable", self.about_stability)] if self.about_stability else []
         cuts = [*([self.trend] if self.trend else ()), *self.cuts]
-        return [*trust, *(line for cut in cuts for line in cut.tell(self.labels))]
+        changed = self.changes.tell() if self.changes else []
+        return [*trust, *changed, *(line for cut in cuts for line in cut.tell(self.labels))]
 
     @property
     def about_stability(self) -> str | None:

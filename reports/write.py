@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..texts.segments import Sentences
 from ..training.stages import STAGES, stage
 from .atlas import write_atlas
+from .changes import CHANGES
 from .console import one_line
 from .figure import draw_map
 from .files import (
@@ -42,6 +44,8 @@ def write_results(
     write_atlas(output_dir, result)
     write_preview(result, output_dir)
     RunFolder(output_dir).write(result.whole, result.settings)
+    if result.changes is not None:
+        write_json(output_dir / CHANGES, asdict(result.changes))
     with replacing(output_dir / TOPICS) as file:
         json.dump(make_topics(result), file, ensure_ascii=False, allow_nan=False)
     write_spreadsheet(results / "topics.xlsx", result)

@@ -227,6 +227,24 @@ class DataArguments:
             "deviations; try 2, and 3 for new texts."
         },
     )
+    update_file: str | None = field(
+        default=None,
+        metadata={
+            "help": "New texts for the finished run --model_name_or_path, with --do_report: what "
+            "changes with them, and which topics they propose. The run with both goes to "
+            "--output_dir, another folder."
+        },
+    )
+    accept: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "With --update_file and --do_train: proposed topics to make clusters of the "
+            "model, as in `201,202`."
+        },
+    )
+    min_topic_size: int = field(
+        default=10, metadata={"help": "New texts of a proposed topic, at least."}
+    )
     name_with: str | None = field(
         default=None,
         metadata={
@@ -256,7 +274,7 @@ class DataArguments:
     @property
     def source(self) -> str:
         """The file or the dataset of the Hub that the texts to cluster come from, if any do."""
-        return self.train_file or self.dataset_name or ""
+        return self.train_file or self.dataset_name or self.update_file or ""
 
     @property
     def attribute_columns(self) -> list[str]:

@@ -67,13 +67,13 @@ class Known:
         `(num_before,)`; and so comparable to a new one's.
         """
         clusters, distances = pairwise_distances_argmin_min(self.embeddings, self.centroids)
-        return distances * _without_itself(np.bincount(clusters)[clusters])
+        return _without_itself(distances, np.bincount(clusters)[clusters])
 
     def widest(self) -> float:
         """How wide a group may be: as three quarters of the clusters are, in mean distance."""
-        clusters = pairwise_distances_argmin_min(self.embeddings, self.centroids)[0]
+        clusters, distances = pairwise_distances_argmin_min(self.embeddings, self.centroids)
         sizes = np.bincount(clusters)
-        widths = np.bincount(clusters, self.distances() * (sizes[clusters] > 1)) / sizes.clip(min=1)
+        widths = _without_itself(np.bincount(clusters, distances) / sizes.clip(min=1), sizes)
         return float(np.percentile(widths[sizes > 1], WIDE)) if (sizes > 1).any() else 0.0
 
 
@@ -100,23 +100,28 @@ def find_new_groups(
     own, widest = known.distances(), known.widest()
     distances = pairwise_distances_argmin_min(embeddings, known.centroids)[1]
 
-    def search(rows: np.ndarray, least: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        found = _part(embeddings[rows], distances[rows], known.typical, seed)
-        for bound in (None, widest):
-            fewest = max(2, least // 2) if bound is None else least
-            if bound is not None:
-                found = _join(embeddings[rows], found, bound)
-            found = _settle(embeddings[rows], distances[rows], found, fewest)
-            are_new, num_before = _test(known, own, embeddings[rows], found)
+    def search(rows: np.ndarray, least: int, fine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen, own_cluster, found = embeddings[rows], distances[rows], fine
+        for joins in (False, True):
+            found = _join(seen, found, widest) if joins else found
+            fewest = least if joins else max(2, least // 2)
+            found = _settle(seen, own_cluster, found, fewest)
+            are_new, num_before = _test(known, own, seen, found)
             found, num_before = _take(found, are_new), num_before[are_new]
         return found, num_before
 
     every = np.arange(len(embeddings))
-    groups, num_before = search(every, least, seed)
+    far = np.flatnonzero(distances > known.typical[0] + FAR * known.typical[1])
+    far = far[draw_sample(len(far), seed, MAX_GROUPED)]
+    fine = _part(embeddings[far], known.typical[0], seed)
+    groups, num_before = search(every, least, _scatter(fine, far, len(embeddings)))
     stability = np.zeros((num_repeats, len(num_before)))
     for repeat in range(num_repeats if len(num_before) else 0):
         part = draw_sample(len(embeddings), seed + repeat + 1, int(0.8 * len(embeddings)))
-        again = search(part, max(2, int(0.8 * least)), seed + repeat + 1)[0]
+        some = np.intersect1d(far, part)
+        fine_again = _kmeans(embeddings[some], fine.max(initial=0) + 1, seed + repeat + 1)
+        fine_again = _scatter(fine_again, np.searchsorted(part, some), len(part))
+        again = search(part, max(2, int(0.8 * least)), fine_again)[0]
         stability[repeat] = _best_jaccard(groups[part], again, len(num_before))
     mean = stability.mean(axis=0)
     order = np.argsort(-np.bincount(groups[groups >= 0], minlength=len(mean)), kind="stable")
@@ -126,31 +131,34 @@ def find_new_groups(
     return NewGroups(places[groups], num_before[kept], mean[kept])
 
 
-def _part(
-    embeddings: np.ndarray, distances: np.ndarray, typical: tuple[float, float], seed: int
-) -> np.ndarray:
-    """Fine groups of the documents that lie far from all clusters, `(num_new,)`: as few as have
-    half of the documents within the typical distance.
+def _part(embeddings: np.ndarray, typical: float, seed: int) -> np.ndarray:
+    """Fine groups of documents, `(num_documents,)`: as few as have half of the documents within the
+    typical distance.
     """
-    median, deviation = typical
-    groups = np.full(len(embeddings), NONE)
-    far = np.flatnonzero(distances > median + FAR * deviation)
-    far = far[draw_sample(len(far), seed, MAX_GROUPED)]
-    fewest, most = 1, len(far) // 5
-    if most < 1:
-        return groups
-
-    def part(num_groups: int) -> np.ndarray:
-        return KMeans(num_groups, n_init=3, random_state=seed).fit(embeddings[far]).labels_
-
+    fewest, most = 1, max(1, len(embeddings) // 5)
     while fewest < most:
         middle = (fewest + most) // 2
-        if np.median(_spread(embeddings[far], part(middle))) <= median:
+        if np.median(_spread(embeddings, _kmeans(embeddings, middle, seed))) <= typical:
             most = middle
         else:
             fewest = middle + 1
-    groups[far] = part(fewest)
-    return groups
+    return _kmeans(embeddings, fewest, seed)
+
+
+def _kmeans(embeddings: np.ndarray, num_groups: int, seed: int) -> np.ndarray:
+    """Groups of k-means, `(num_documents,)`."""
+    num_groups = min(num_groups, len(embeddings))
+    if not num_groups:
+        return np.zeros(0, dtype=int)
+    means = KMeans(num_groups, n_init=1, max_iter=50, random_state=seed)
+    return means.fit(embeddings).labels_.astype(int)
+
+
+def _scatter(groups: np.ndarray, rows: np.ndarray, num_documents: int) -> np.ndarray:
+    """Groups of some documents as those of all, `(num_documents,)`; none for the others."""
+    every = np.full(num_documents, NONE)
+    every[rows] = groups
+    return every
 
 
 def _settle(
@@ -220,12 +228,12 @@ def _best_jaccard(groups: np.ndarray, again: np.ndarray, num_groups: int) -> np.
     return best
 
 
-def _without_itself(sizes: np.ndarray) -> np.ndarray:
-    """What the distance to a mean of so many documents becomes where that leaves out the document:
-    sum_{j != i} x_j / (n - 1) lies n / (n - 1) times as far from x_i as the mean; infinitely far
-    where there is no other one.
+def _without_itself(distances: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Distances of documents to means of so many of them, as they are where each mean leaves out
+    the document: sum_{j != i} x_j / (n - 1) lies n / (n - 1) times as far from x_i as the mean;
+    infinitely far where there is no other one.
     """
-    return np.divide(sizes, sizes - 1, out=np.full(len(sizes), np.inf), where=sizes > 1)
+    return np.where(sizes > 1, distances * sizes / np.maximum(sizes - 1, 1), np.inf)
 
 
 def _distances_to_groups(embeddings: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -234,7 +242,8 @@ def _distances_to_groups(embeddings: np.ndarray, groups: np.ndarray) -> np.ndarr
     """
     distances = cdist(embeddings, _means(embeddings, groups))
     rows = np.flatnonzero(groups >= 0)
-    distances[rows, groups[rows]] *= _without_itself(_sizes(groups)[groups[rows]])
+    own = rows, groups[rows]
+    distances[own] = _without_itself(distances[own], _sizes(groups)[groups[rows]])
     return distances
 
 
@@ -244,7 +253,7 @@ def _spread(embeddings: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """
     means = cluster_means(embeddings, groups, groups.max() + 1)
     distances = np.linalg.norm(embeddings - means[groups], axis=1)
-    return distances * _without_itself(np.bincount(groups)[groups])
+    return _without_itself(distances, np.bincount(groups)[groups])
 
 
 def _means(embeddings: np.ndarray, groups: np.ndarray) -> np.ndarray:

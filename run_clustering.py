@@ -441,7 +441,7 @@ def run(
     earlier = training_args.edits_of
     log = EditLog.read(earlier or model_args.model_name_or_path, must_exist=bool(earlier))
     namer = find_namer(model_args, data_args, training_args)
-    checkpoint = choose_checkpoint(training_args)
+    checkpoint = None if data_args.update_file else choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
     origin = RunFolder(model_args.model_name_or_path)
     documents, update = find_documents(*arguments, origin)

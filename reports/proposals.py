@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from accelerate.utils import broadcast_object_list
-from sklearn.metrics import pairwise_distances_argmin
+from scipy.spatial.distance import cdist
 
 from ..clusters.novelty import Known, find_new_groups
 from ..clusters.spaces import cluster_means
@@ -80,25 +80,35 @@ def propose(
         embeddings = prediction.embeddings
         centroids = trainer.model.cluster_head.centroids.detach().cpu().numpy()
         known = Known(embeddings[~are_new], centroids, (typical[0], typical[1]))
-        groups, num_before, stability = find_new_groups(
-            known, embeddings[are_new], least, trainer.args.seed
-        )
-        first, count = config.num_clusters, len(stability)
+        groups, *judged = find_new_groups(known, embeddings[are_new], least, trainer.args.seed)
         topics = np.full(len(are_new), FREE)
-        topics[are_new] = np.where(groups < 0, FREE, first + groups)
+        topics[are_new] = np.where(groups < 0, FREE, config.num_clusters + groups)
         clusters = np.where(topics < 0, prediction.clusters, topics)
-        means = cluster_means(embeddings[topics >= 0], topics[topics >= 0] - first, count)
-        keywords: list[list[str]] = []
-        names: list[str] = []
-        if count:
-            every = find_keywords([*texts], clusters, embeddings, first + count, trainer.inference)
-            labels = make_labels(every, known=dict(config.id2label))
-            keywords, names = every[first:], [labels[first + topic] for topic in range(count)]
-        near = pairwise_distances_argmin(means, centroids) if count else np.zeros(0, dtype=int)
-        found[0] = Proposals(first, names, keywords, topics, means, near, num_before, stability)
+        keywords, names = _name(trainer, texts, clusters, embeddings, len(judged[0]))
+        every = cluster_means(embeddings, clusters, config.num_clusters + len(names))
+        means = every[config.num_clusters :]
+        near = cdist(means, centroids).argmin(axis=1)
+        found[0] = Proposals(config.num_clusters, names, keywords, topics, means, near, *judged)
     broadcast_object_list(found)
     assert found[0] is not None  # from the main process
     return found[0]
+
+
+def _name(
+    trainer: ClusteringTrainer,
+    texts: Sequence[str],
+    clusters: np.ndarray,
+    embeddings: np.ndarray,
+    num_topics: int,
+) -> tuple[list[list[str]], list[str]]:
+    """Keywords of topics, whose numbers come after the clusters', and names made of them."""
+    config = trainer.model.config
+    first, last = config.num_clusters, config.num_clusters + num_topics
+    if first == last:
+        return [], []
+    keywords = find_keywords([*texts], clusters, embeddings, last, trainer.inference)
+    labels = make_labels(keywords, known=dict(config.id2label))
+    return keywords[first:], [labels[topic] for topic in range(first, last)]
 
 
 def accept(

@@ -11,6 +11,7 @@ import numpy as np
 from ..clusters.drift import measure_drift
 from ..clusters.representation import compare_parts, cross_counts
 from ..errors import InputError
+from ..publishing import hub_files
 from ..texts.attributes import make_attributes
 from ..texts.documents import Documents, make_documents
 from ..texts.joined import FILE, are_of, join_documents, without_known
@@ -19,7 +20,8 @@ from ..texts.tables import read_columns
 from ..trainer import ClusteringTrainer
 from ..training.arguments import ClusteringTrainingArguments
 from ..training.run_arguments import DataArguments
-from .changes import CHANGES, Changes, read_changes
+from .changes import Changes, read_changes
+from .edit_log import EDITS
 from .nearest import nearest_documents
 from .proposals import FREE, Proposals, accept, propose
 from .result import ClusteringResult
@@ -189,6 +191,8 @@ class Update:
     def _describe_proposals(self, result: ClusteringResult) -> list[dict[str, Any]]:
         assert self.proposals is not None  # since `propose`
         given, texts, ids = self.proposals, result.texts, result.ids
+        if not given.names:
+            return []
         groups = np.where(given.topics < 0, FREE, given.topics - given.first)
         members = np.flatnonzero(groups >= 0)
         nearest = nearest_documents(
@@ -285,13 +289,14 @@ def _check_folder(model: str, source: str, output: Path) -> None:
     origin = RunFolder(model)
     if origin.is_at(output):
         raise InputError("--update_file: expected another --output_dir than the model's folder.")
-    holds_model = [*output.glob("config.json"), *output.glob("*.safetensors")]
     last = [{}, *read_changes(output).get("lineage", [])][-1]
-    made_of = last.get("model"), last.get("file")
-    if holds_model and made_of != (origin.folder.resolve().name, Path(source).name):
+    made_of = last.get("model"), last.get("file"), last.get("accepted")
+    is_proposal = made_of == (origin.folder.resolve().name, Path(source).name, [])
+    is_edited = (output / EDITS).exists() and not (origin.folder / EDITS).exists()
+    if hub_files(output) and (not is_proposal or is_edited):
         raise InputError(
-            f"--output_dir '{output}' already holds a model, and not one of this update "
-            f"('{CHANGES.as_posix()}' would say so). Choose another folder."
+            f"--output_dir '{output}' already holds a model, and more than what this update "
+            "proposed. Choose another folder."
         )
 
 

@@ -96,7 +96,8 @@ def run_commands(
             topics = ["refund", "card", *[""] * (len(texts) - 2)]
             days = [f"2024-05-{1 + row % 9:02}" for row in range(len(texts))]
             others = [topics, days, [text[0] for text in texts], range(len(texts))]
-            rows = zip(range(len(texts)), texts, *others, strict=True)
+            first = 0 if name == "messages.csv" else 1000
+            rows = zip(range(first, first + len(texts)), texts, *others, strict=True)
             names = ["id", "text", "topic", "sent", "product", "ticket"]
             csv.writer(file).writerows([names, *rows])
     for block in blocks(page, "json"):

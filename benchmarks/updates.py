@@ -6,10 +6,11 @@ r"""Classes that only new texts hold: whether an update proposes them, and what 
 A corpus is a file, the number of classes that are held back, of texts of the other classes that a
 model is trained on, with as many clusters as they have, and of texts of all classes that come
 afterwards. With 0 classes held back, whatever is proposed is chance. A proposed topic is right
-where most of its texts are of one class that was held back; that class is found. All proposed
-topics are then accepted; `kept` is the share of the first texts that stay in their cluster,
-`accuracy` that of the new texts of old classes, by the model before and after it. Figures are kept
-in `benchmarks/results/updates/`; a run that is there is not repeated.
+where most of its texts are of one class that was held back; that class is found. Both kinds of
+texts are drawn alike, so that clusters called growing, fading or drifting (`changing`, a share) are
+chance. All proposed topics are then accepted; `kept` is the share of the first texts that stay in
+their cluster, `accuracy` that of the new texts of old classes, by the model before and after it.
+Figures are kept in `benchmarks/results/updates/`; a run that is there is not repeated.
 """
 
 import csv
@@ -25,7 +26,16 @@ from bert_clustering.run_clustering import main as cluster
 from bert_clustering.texts.tables import read_columns
 
 
-SCORES = ("proposed", "precision", "recall", "texts found", "kept", "accuracy before", "after")
+SCORES = (
+    "proposed",
+    "precision",
+    "recall",
+    "texts found",
+    "changing",
+    "kept",
+    "accuracy before",
+    "after",
+)
 
 
 def name_of(corpus: str) -> str:
@@ -113,6 +123,8 @@ def score(
             found.add(largest)
     count, of_held = len(changes["proposed"]), int(np.isin(classes[new], held_back).sum())
     scores = {"proposed": count, "accuracy before": accuracy(folder, classes, held_back, new)}
+    told = [topic["status"] != "steady" or topic["is_drifting"] for topic in changes["topics"]]
+    scores["changing"] = float(np.mean(told))
     if count:
         scores["precision"] = right / count
     if held_back:

@@ -9,7 +9,7 @@ from .rows import draw_sample
 
 
 FEWEST = 10  # documents of a cluster, earlier and new, below which nothing is said of it
-SHIFTED = 0.2  # shift from which a cluster drifts: a small effect (Cohen 1988)
+SHIFTED = 0.1  # shift from which a cluster drifts
 MAX_COMPARED = 2000  # documents of a cluster that are looked at, earlier and new
 
 
@@ -20,7 +20,7 @@ class Drift(NamedTuple):
         shifts (`np.ndarray` of shape `(num_clusters,)`): Distance between the means of earlier and
             new documents beyond what their numbers let expect, in units of the spread within the
             cluster; NaN where there are too few.
-        are_drifting (`np.ndarray` of shape `(num_clusters,)`): Whether it is 0.2 or more, and
+        are_drifting (`np.ndarray` of shape `(num_clusters,)`): Whether it is 0.1 or more, and
             significant.
     """
 
@@ -29,20 +29,23 @@ class Drift(NamedTuple):
 
 
 def measure_drift(
-    embeddings: np.ndarray,
+    words: np.ndarray,
     clusters: np.ndarray,
     are_new: np.ndarray,
     num_clusters: int,
     seed: int,
     num_permutations: int = 999,
 ) -> Drift:
-    """Compare the mean embeddings of each cluster's earlier and new documents.
+    """Compare the words of each cluster's earlier and new documents, by the means of a view that no
+    training has touched: a trained encoder draws the documents that it has seen to their centroids,
+    so that its embeddings of others lie elsewhere anyway.
 
     A permutation test of the distance between them: which documents are new is drawn anew, again
     and again. Over the clusters it is corrected after Benjamini and Hochberg (1995).
 
     Args:
-        embeddings (`np.ndarray` of shape `(num_documents, hidden_size)`): Document embeddings.
+        words (`np.ndarray` of shape `(num_documents, num_components)`): What the words of the
+            documents say (`spaces.lexical_view`).
         clusters (`np.ndarray` of shape `(num_documents,)`): Cluster of each; -1 for none.
         are_new (`np.ndarray` of shape `(num_documents,)`): Whether a document is new.
         num_clusters (`int`): Number of clusters K.
@@ -50,10 +53,10 @@ def measure_drift(
         num_permutations (`int`, *optional*, defaults to 999): Permutations.
 
     Example:
-        >>> embeddings = np.concatenate([np.zeros((20, 2)), np.ones((20, 2))])
-        >>> embeddings += np.random.default_rng(0).normal(size=(40, 2)) / 10
+        >>> words = np.concatenate([np.zeros((20, 2)), np.ones((20, 2))])
+        >>> words += np.random.default_rng(0).normal(size=(40, 2)) / 10
         >>> clusters, are_new = np.zeros(40, dtype=int), np.arange(40) >= 20
-        >>> measure_drift(embeddings, clusters, are_new, 1, seed=0).are_drifting
+        >>> measure_drift(words, clusters, are_new, 1, seed=0).are_drifting
         array([ True])
     """
     shifts, chance = np.full(num_clusters, np.nan), np.ones(num_clusters)
@@ -61,7 +64,7 @@ def measure_drift(
         parts = []
         for part in (~are_new, are_new):
             rows = np.flatnonzero((clusters == cluster) & part)
-            parts.append(embeddings[rows[draw_sample(len(rows), seed, MAX_COMPARED)]])
+            parts.append(words[rows[draw_sample(len(rows), seed, MAX_COMPARED)]])
         if min(map(len, parts)) >= FEWEST:
             generator = np.random.default_rng(seed + cluster)
             before, new = parts

@@ -23,7 +23,8 @@ class Changes:
         topics (`list[dict]`): Of each cluster, its number and `label`, its `status` (`new`,
             `growing`, `fading` or `steady`), texts `before` and `new`, without those that a topic
             is proposed for, their shares (`share_before`, `share_new`), `ratio` (new by expected
-            texts), `shift` of its meaning and whether it `is_drifting`.
+            texts), `shift` of its words, whether it `is_drifting`, and
+            what it is then `more_about`.
         proposed (`list[dict]`): Of each proposed topic, its `number`, `label`, `keywords`, `size`,
             `stability`, `earlier_texts_near`, `nearest_cluster`, `nearest_label`, `examples`, and
             the cluster that it is `accepted_as`, or `None`.
@@ -82,7 +83,7 @@ def _describe_shares(topic: dict[str, Any]) -> str:
 
 
 def _describe_shift(topic: dict[str, Any]) -> str:
-    return f"by {topic['shift']:.2f} of its spread"
+    return f"more about {', '.join(topic['more_about'][:3])}"
 
 
 def read_changes(folder: Path) -> dict[str, Any]:

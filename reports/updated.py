@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..publishing import hub_files
 from ..texts.attributes import make_attributes
 from ..texts.documents import Documents, make_documents
 from ..texts.joined import FILE, are_of, join_documents, without_known
+from ..texts.keywords import cluster_keywords
 from ..texts.segments import whole_documents
 from ..texts.tables import read_columns
 from ..trainer import ClusteringTrainer
@@ -44,6 +45,7 @@ NOT_WITH_UPDATES = (
     "resume_from_checkpoint",
     "edits_of",
 )
+MOST_WORDS = 5  # that say what a drifting cluster is more about
 PROPOSED = "proposed"  # column of `clusters.csv`: number of the topic that is proposed for a text
 
 
@@ -61,6 +63,8 @@ class Update:
         origin (`RunFolder`): The run.
         proposals (`Proposals`, *optional*): Topics that are proposed, once they are looked for.
         accepted (`dict[int, int]`): Clusters that some of them have become, by their numbers.
+        words (`np.ndarray` of shape `(num_usable, num_components)`, *optional*): What the words of
+            the documents say, once topics are looked for.
     """
 
     documents: Documents
@@ -68,8 +72,9 @@ class Update:
     clusters: np.ndarray
     file: str
     origin: RunFolder
-    proposals: Proposals | None
-    accepted: dict[int, int]
+    proposals: Proposals | None = None
+    accepted: dict[int, int] = field(default_factory=dict)
+    words: np.ndarray | None = None
 
     @classmethod
     def read(cls, data_args: DataArguments, origin: RunFolder) -> "Update":
@@ -104,7 +109,7 @@ class Update:
         are_new = are_of(documents, num_before)
         clusters = np.full(len(are_new), FREE)
         clusters[~are_new] = origin.clusters()
-        return cls(documents, are_new, clusters, file, origin, None, {})
+        return cls(documents, are_new, clusters, file, origin)
 
     def propose(self, trainer: ClusteringTrainer, data_args: DataArguments) -> None:
         """Look for new topics, and make clusters of those that are accepted, which a training then
@@ -116,7 +121,7 @@ class Update:
         proposals = propose(
             trainer, self.documents.usable_texts, self.are_new, data_args.min_topic_size
         )
-        self.proposals = proposals
+        self.proposals, self.words = proposals, trainer.views().lexical
         numbers = accepted_numbers(data_args.accept)
         unknown = [number for number in numbers if number not in proposals.numbers]
         if unknown:
@@ -159,6 +164,7 @@ class Update:
     def _compare_topics(
         self, result: ClusteringResult, clusters: np.ndarray
     ) -> list[dict[str, Any]]:
+        assert self.words is not None  # since `propose`
         num_clusters, known = result.num_clusters, result.num_clusters - len(self.accepted)
         inside = clusters >= 0
         counts = cross_counts(
@@ -166,12 +172,13 @@ class Update:
         )
         ratios, are_changing = compare_parts(counts)
         shares = counts / counts.sum(axis=0).clip(min=1)
-        drift = measure_drift(result.embeddings, clusters, self.are_new, num_clusters, seed=0)
+        drift = measure_drift(self.words, clusters, self.are_new, num_clusters, seed=0)
         rows = []
         for cluster in range(num_clusters):
             status = "growing" if ratios[cluster, 1] > 1 else "fading"
             status = status if are_changing[cluster, 1] else "steady"
             shift = float(drift.shifts[cluster])
+            is_drifting = bool(cluster < known and drift.are_drifting[cluster])
             rows.append(
                 {
                     "cluster": cluster,
@@ -183,10 +190,22 @@ class Update:
                     "share_new": float(shares[cluster, 1]),
                     "ratio": float(ratios[cluster, 1]),
                     "shift": None if np.isnan(shift) else shift,
-                    "is_drifting": bool(cluster < known and drift.are_drifting[cluster]),
+                    "is_drifting": is_drifting,
+                    "more_about": self._more_about(result, clusters == cluster, is_drifting),
                 }
             )
         return rows
+
+    def _more_about(
+        self, result: ClusteringResult, members: np.ndarray, is_drifting: bool
+    ) -> list[str]:
+        """What new texts of a drifting cluster say more often than its earlier ones."""
+        if not is_drifting:
+            return []
+        rows = np.flatnonzero(members)
+        parts = self.are_new[rows].astype(int)
+        words = cluster_keywords([result.texts[row] for row in rows], parts, 2, MOST_WORDS)
+        return [*words[1]]
 
     def _describe_proposals(self, result: ClusteringResult) -> list[dict[str, Any]]:
         assert self.proposals is not None  # since `propose`

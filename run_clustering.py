@@ -44,6 +44,7 @@ from bert_clustering.reports import (
     Update,
     check_naming,
     check_update,
+    compare,
     describe,
     describe_for_card,
     edit,
@@ -369,7 +370,7 @@ def report(
     if result is None:
         return []
     if update is not None:
-        result = update.compare(result)
+        result = compare(update, result)
     write_results(result, output_dir, data_args.save_embeddings)
     if is_new and log.entries:
         log.write(output_dir)

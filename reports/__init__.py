@@ -3,6 +3,8 @@ read back.
 """
 
 from .before_edit import end_unfinished, keep_before, undo
+from .check_update import check_update
+from .compared import compare
 from .console import describe
 from .edit_log import EditLog
 from .edited import edit, edit_again
@@ -18,7 +20,7 @@ from .result import ClusteringResult
 from .run_folder import RunFolder
 from .saved_names import NameCache, named_by_people, rename_saved
 from .topics import topic_rows
-from .updated import Update, check_update
+from .updated import Update
 from .write import describe_for_card, write_preview, write_results
 
 
@@ -31,6 +33,7 @@ __all__ = [
     "Update",
     "check_naming",
     "check_update",
+    "compare",
     "describe",
     "describe_for_card",
     "draw_interactive_map",

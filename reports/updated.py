@@ -4,48 +4,24 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..clusters.drift import measure_drift
-from ..clusters.representation import compare_parts, cross_counts
 from ..errors import InputError
-from ..publishing import hub_files
 from ..texts.attributes import make_attributes
 from ..texts.documents import Documents, make_documents
 from ..texts.joined import FILE, are_of, join_documents, without_known
-from ..texts.keywords import cluster_keywords
 from ..texts.segments import whole_documents
 from ..texts.tables import read_columns
 from ..trainer import ClusteringTrainer
-from ..training.arguments import ClusteringTrainingArguments
 from ..training.run_arguments import DataArguments
-from .changes import Changes, read_changes
-from .edit_log import EDITS
-from .nearest import nearest_documents
+from .changes import read_changes
 from .proposals import FREE, Proposals, accept, propose
-from .result import ClusteringResult
 from .run_folder import RunFolder
 
 
 logger = logging.getLogger(__name__)
 
-# What says otherwise which documents there are, or which clusters.
-NOT_WITH_UPDATES = (
-    "train_file",
-    "dataset_name",
-    "topics",
-    "known_label_column",
-    "teacher_embeddings",
-    "max_train_samples",
-    "init",
-    "levels",
-    "max_clusters",
-    "resume_from_checkpoint",
-    "edits_of",
-)
-MOST_WORDS = 5  # that say what a drifting cluster is more about
 PROPOSED = "proposed"  # column of `clusters.csv`: number of the topic that is proposed for a text
 
 
@@ -143,126 +119,6 @@ class Update:
             accept(trainer, proposals, numbers, self.clusters)
             self.accepted = {n: proposals.first + place for place, n in enumerate(numbers)}
 
-    def compare(self, result: ClusteringResult) -> ClusteringResult:
-        """The result with what has changed."""
-        assert self.proposals is not None  # since `propose`
-        given = self.proposals
-        waiting = given.topics.copy()
-        waiting[np.isin(waiting, [*self.accepted])] = FREE
-        clusters = np.where(waiting >= 0, FREE, result.clusters)
-        was = self.clusters >= 0
-        changes = Changes(
-            file=self.file,
-            texts={"before": int((~self.are_new).sum()), "new": int(self.are_new.sum())},
-            kept=float((self.clusters == result.clusters)[was].mean()),
-            topics=self._compare_topics(result, clusters),
-            proposed=self._describe_proposals(result),
-            lineage=self._lineage(),
-        )
-        return replace(result, documents=self._noted(waiting), changes=changes)
-
-    def _compare_topics(
-        self, result: ClusteringResult, clusters: np.ndarray
-    ) -> list[dict[str, Any]]:
-        assert self.words is not None  # since `propose`
-        num_clusters, known = result.num_clusters, result.num_clusters - len(self.accepted)
-        inside = clusters >= 0
-        counts = cross_counts(
-            clusters[inside], self.are_new[inside].astype(int), num_clusters, num_parts=2
-        )
-        ratios, are_changing = compare_parts(counts)
-        shares = counts / counts.sum(axis=0).clip(min=1)
-        drift = measure_drift(self.words, clusters, self.are_new, num_clusters, seed=0)
-        rows = []
-        for cluster in range(num_clusters):
-            status = "growing" if ratios[cluster, 1] > 1 else "fading"
-            status = status if are_changing[cluster, 1] else "steady"
-            shift = float(drift.shifts[cluster])
-            is_drifting = bool(cluster < known and drift.are_drifting[cluster])
-            rows.append(
-                {
-                    "cluster": cluster,
-                    "label": result.labels[cluster],
-                    "status": status if cluster < known else "new",
-                    "before": int(counts[cluster, 0]),
-                    "new": int(counts[cluster, 1]),
-                    "share_before": float(shares[cluster, 0]),
-                    "share_new": float(shares[cluster, 1]),
-                    "ratio": float(ratios[cluster, 1]),
-                    "shift": None if np.isnan(shift) else shift,
-                    "is_drifting": is_drifting,
-                    "more_about": self._more_about(result, clusters == cluster, is_drifting),
-                }
-            )
-        return rows
-
-    def _more_about(
-        self, result: ClusteringResult, members: np.ndarray, is_drifting: bool
-    ) -> list[str]:
-        """What new texts of a drifting cluster say more often than its earlier ones."""
-        if not is_drifting:
-            return []
-        rows = np.flatnonzero(members)
-        parts = self.are_new[rows].astype(int)
-        words = cluster_keywords([result.texts[row] for row in rows], parts, 2, MOST_WORDS)
-        return [*words[1]]
-
-    def _describe_proposals(self, result: ClusteringResult) -> list[dict[str, Any]]:
-        assert self.proposals is not None  # since `propose`
-        given, texts, ids = self.proposals, result.texts, result.ids
-        if not given.names:
-            return []
-        groups = np.where(given.topics < 0, FREE, given.topics - given.first)
-        members = np.flatnonzero(groups >= 0)
-        nearest = nearest_documents(
-            result.embeddings[members],
-            given.means,
-            groups[members],
-            [texts[row] for row in members],
-        )
-        typical = [members[rows].tolist() for rows in nearest]
-        return [
-            {
-                "number": number,
-                "label": given.names[row],
-                "keywords": list(given.keywords[row]),
-                "size": int((groups == row).sum()),
-                "stability": float(given.stability[row]),
-                "earlier_texts_near": int(given.num_before[row]),
-                "nearest_cluster": int(given.near[row]),
-                "nearest_label": result.labels[given.near[row]],
-                "accepted_as": self.accepted.get(number),
-                "examples": [{"id": str(ids[at]), "text": texts[at]} for at in typical[row]],
-            }
-            for row, number in enumerate(given.numbers)
-        ]
-
-    def _lineage(self) -> list[dict[str, Any]]:
-        assert self.proposals is not None  # since `propose`
-        names = {
-            cluster: self.proposals.names[number - self.proposals.first]
-            for number, cluster in self.accepted.items()
-        }
-        entry = {
-            "model": self.origin.folder.resolve().name,
-            "file": self.file,
-            "texts": int(self.are_new.sum()),
-            "accepted": [{"cluster": cluster, "label": names[cluster]} for cluster in names],
-        }
-        return [*read_changes(self.origin.folder).get("lineage", []), entry]
-
-    def _noted(self, waiting: np.ndarray) -> Documents:
-        """The documents with the topic that is proposed for them, if any is."""
-        whole = whole_documents(self.documents)
-        attributes = whole.attributes
-        if self.documents is not whole or attributes is None or not (waiting >= 0).any():
-            return self.documents
-        numbers = np.full(len(whole), FREE)
-        numbers[whole.usable] = waiting
-        column = [str(number) if number >= 0 else "" for number in numbers.tolist()]
-        columns = attributes.columns | {PROPOSED: column}
-        return replace(whole, attributes=replace(attributes, columns=columns))
-
 
 def accepted_numbers(accepted: Sequence[str] | None) -> list[int]:
     """Numbers of the topics to accept, ascending, as options say them.
@@ -281,42 +137,6 @@ def accepted_numbers(accepted: Sequence[str] | None) -> list[int]:
                 f"--accept {part}: expected numbers of proposed topics, as in --accept 201,202."
             )
     return sorted({*map(int, parts)})
-
-
-def check_update(model: str, data_args: DataArguments, args: ClusteringTrainingArguments) -> None:
-    """Raise `InputError` where an update cannot be made."""
-    if data_args.update_file is None:
-        if data_args.accept:
-            raise InputError("--accept is of topics that --update_file proposes. Pass both.")
-        return
-    given = {**vars(data_args), **vars(args)}
-    others = [name for name in NOT_WITH_UPDATES if given[name] is not None]
-    if others or args.edits_clusters:
-        option = f"--{others[0]}" if others else "edits of clusters"
-        raise InputError(f"--update_file does not go with {option}. Leave one out.")
-    if data_args.min_topic_size < 2:
-        raise InputError(f"--min_topic_size: expected 2 or more, got {data_args.min_topic_size}.")
-    if bool(accepted_numbers(data_args.accept)) != args.do_train:
-        raise InputError(
-            "--update_file: expected --do_train with --accept, and --do_report without it."
-        )
-    _check_folder(model, str(data_args.update_file), Path(args.output_dir))
-
-
-def _check_folder(model: str, source: str, output: Path) -> None:
-    """Raise `InputError` where an update may not be written to a folder."""
-    origin = RunFolder(model)
-    if origin.is_at(output):
-        raise InputError("--update_file: expected another --output_dir than the model's folder.")
-    last = [{}, *read_changes(output).get("lineage", [])][-1]
-    made_of = last.get("model"), last.get("file"), last.get("accepted")
-    is_proposal = made_of == (origin.folder.resolve().name, Path(source).name, [])
-    is_edited = (output / EDITS).exists() and not (origin.folder / EDITS).exists()
-    if hub_files(output) and (not is_proposal or is_edited):
-        raise InputError(
-            f"--output_dir '{output}' already holds a model, and more than what this update "
-            "proposed. Choose another folder."
-        )
 
 
 def _without_column(documents: Documents, name: str) -> Documents:

@@ -37,6 +37,7 @@ from transformers.utils import logging as transformers_logging
 
 from bert_clustering.publishing import publish
 from bert_clustering.reports import (
+    Changes,
     EditLog,
     LanguageModel,
     NameCache,
@@ -55,6 +56,7 @@ from bert_clustering.reports import (
     keep_before,
     name_by_model,
     named_by_people,
+    read_changes,
     rename_saved,
     write_predictions,
     write_preview,
@@ -371,6 +373,9 @@ def report(
         return []
     if update is not None:
         result = compare(update, result)
+    elif trainer.args.reports_alone and not trainer.args.edits_clusters:
+        changes = read_changes(origin.folder)
+        result = replace(result, changes=Changes(**changes) if changes else None)
     write_results(result, output_dir, data_args.save_embeddings)
     if is_new and log.entries:
         log.write(output_dir)

@@ -3,6 +3,7 @@ read back.
 """
 
 from .before_edit import end_unfinished, keep_before, undo
+from .changes import Changes, read_changes
 from .check_update import check_update
 from .compared import compare
 from .console import describe
@@ -25,6 +26,7 @@ from .write import describe_for_card, write_preview, write_results
 
 
 __all__ = [
+    "Changes",
     "ClusteringResult",
     "EditLog",
     "LanguageModel",
@@ -45,6 +47,7 @@ __all__ = [
     "keep_before",
     "name_by_model",
     "named_by_people",
+    "read_changes",
     "rename_saved",
     "share_out",
     "topic_rows",

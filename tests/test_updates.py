@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bert_clustering import BertForClustering, cli
+from bert_clustering import BertForClustering, cli, run_clustering
 from helpers import COMMON_WORDS, TOPICS, read_json, read_rows
 
 
@@ -138,6 +138,16 @@ def test_the_next_update_goes_on_from_it(accepted, tmp_path):
     assert [entry["file"] for entry in changes["lineage"]] == ["week.csv", "next.csv"]
     files = {row["from_file"] for row in read_rows(tmp_path / "next" / "results" / "clusters.csv")}
     assert files == {"first.csv", "week.csv", "next.csv"}
+
+
+def test_a_report_made_anew_tells_of_the_changes(updated, tmp_path):
+    output = tmp_path / "again"
+    run_clustering.main(
+        ["--model_name_or_path", str(updated), "--do_report", "--output_dir", str(output), *COMMON]
+    )
+    files = [folder / "results" / "changes.json" for folder in (updated, output)]
+    assert files[0].read_text() == files[1].read_text()
+    assert "What has changed" in (output / "results" / "report.html").read_text()
 
 
 def test_what_cannot_be_is_one_error_and_changes_nothing(

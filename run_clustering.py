@@ -35,7 +35,7 @@ from safetensors import SafetensorError
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging as transformers_logging
 
-from bert_clustering.publishing import publish
+from bert_clustering.publishing import check_results_repos, publish, push_results
 from bert_clustering.reports import (
     Changes,
     EditLog,
@@ -174,6 +174,8 @@ def check_run(
         )
     check_naming(model_args, data_args, args)
     check_writable(args.output_dir)
+    if data_args.push_results and args.is_main_process:
+        check_results_repos(data_args.push_results, args.hub_token)
 
 
 @stage("texts")
@@ -435,6 +437,15 @@ def find_documents(
     return read_documents(model_args, data_args, training_args), None
 
 
+def publish_results(data_args: DataArguments, training_args: ClusteringTrainingArguments) -> None:
+    """Upload results and report where that is asked for, and log where they are."""
+    if data_args.push_results and training_args.is_main_process:
+        urls = push_results(
+            data_args.push_results, training_args.output_dir, training_args.hub_token
+        )
+        logger.info("Private, on the Hub: %s", ", ".join(urls))
+
+
 def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
@@ -493,6 +504,7 @@ def run(
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
     if training_args.do_train or training_args.edits_clusters or update is not None:
         publish(trainer)
+    publish_results(data_args, training_args)
     # A process that ends right after a collective call can abort in it.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()

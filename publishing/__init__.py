@@ -5,6 +5,7 @@ this machine.
 from .card import NUM_CLUSTERS, describe_num_clusters, hub_id, rename_in_card
 from .export import FORMATS, check_export, export_model
 from .push import HubMixin, hub_files, publish
+from .results import check_results_repos, push_results
 
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "NUM_CLUSTERS",
     "HubMixin",
     "check_export",
+    "check_results_repos",
     "describe_num_clusters",
     "export_model",
     "hub_files",
     "hub_id",
     "publish",
+    "push_results",
     "rename_in_card",
 ]

@@ -1,8 +1,9 @@
 """A Hugging Face Hub on 127.0.0.1: what huggingface_hub 2.x asks for when it pushes and loads a
-model or reads the files of a dataset, and no more.
+model, a dataset or a Space, and no more.
 
-State lies on disk: a folder a repository, in it a folder a commit. What the server does not know it
-refuses, and notes in `refused`."""
+State lies on disk: a folder a repository, in it a folder a commit; those of datasets lie under
+`datasets/`, those of Spaces under `spaces/`. What the server does not know it refuses, and notes in
+`refused`."""
 
 import base64
 import hashlib
@@ -18,19 +19,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 
-NAME = r"(?P<repo>[\w.-]+/[\w.-]+)"
-KIND = "(?:models|datasets)"
+NAME = r"(?P<repo>(?:datasets/|spaces/)?[\w.-]+/[\w.-]+)"
+API = rf"/api/(?:models/)?{NAME}"
 ROUTES = {
+    ("GET", r"/api/whoami-v2"): "whoami",
     ("POST", r"/api/repos/create"): "create",
     ("POST", r"/api/validate-yaml"): "validate_yaml",
-    ("POST", rf"/api/models/{NAME}/preupload/(?P<revision>[^/]+)"): "preupload",
-    ("POST", rf"/api/models/{NAME}/commit/(?P<revision>[^/]+)"): "commit",
-    ("GET", rf"/api/{KIND}/{NAME}"): "repo_info",
-    ("GET", rf"/api/{KIND}/{NAME}/revision/(?P<revision>[^/]+)"): "repo_info",
-    ("GET", rf"/api/{KIND}/{NAME}/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?"): "tree",
-    ("POST", rf"/api/datasets/{NAME}/paths-info/(?P<revision>[^/]+)"): "paths_info",
-    ("HEAD", rf"/(?:datasets/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
-    ("GET", rf"/(?:datasets/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
+    ("POST", rf"{API}/preupload/(?P<revision>[^/]+)"): "preupload",
+    ("POST", rf"{API}/commit/(?P<revision>[^/]+)"): "commit",
+    ("GET", API): "repo_info",
+    ("GET", rf"{API}/revision/(?P<revision>[^/]+)"): "repo_info",
+    ("GET", rf"{API}/tree/(?P<revision>[^/]+)(?:/(?P<folder>.+))?"): "tree",
+    ("POST", rf"{API}/paths-info/(?P<revision>[^/]+)"): "paths_info",
+    ("HEAD", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
+    ("GET", rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)"): "resolve",
     (
         "GET",
         r"/api/agent-harnesses",
@@ -113,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def may(self, name: str, repo: str | None) -> bool:
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        if name in ("create", "preupload", "commit") and given != self.server.token:
+        if name in ("whoami", "create", "preupload", "commit") and given != self.server.token:
             self.fail(401, None, "Invalid username or password.")
         elif repo and (
             not self.server.commits(repo)
@@ -125,12 +127,17 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         return False
 
+    def whoami(self) -> None:
+        self.reply(200, {"type": "user", "name": "tester", "orgs": [{"name": "team"}]})
+
     def create(self) -> None:
         wanted = json.loads(self.body)
-        repo = f"{wanted.get('organization') or 'tester'}/{wanted['name']}"
-        answer = {"url": f"{self.server.url}/{repo}", "name": repo, "id": repo}
+        name = f"{wanted.get('organization') or 'tester'}/{wanted['name']}"
+        kind = wanted.get("type", "model")
+        repo = name if kind == "model" else f"{kind}s/{name}"
+        answer = {"url": f"{self.server.url}/{repo}", "name": name, "id": name}
         if self.server.commits(repo):
-            return self.reply(409, answer | {"error": "You already created this model repo"})
+            return self.reply(409, answer | {"error": "You already created this repo"})
         self.server.add_commit(repo)
         if wanted.get("visibility") == "private":
             self.server.private.add(repo)
@@ -194,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if path.is_file()
             ]
             info = {
-                "id": repo,
+                "id": repo.removeprefix("datasets/").removeprefix("spaces/"),
                 "sha": commit.name.split("-")[1],
                 "private": repo in self.server.private,
                 "tags": [],

@@ -270,6 +270,13 @@ class DataArguments:
         default=False,
         metadata={"help": "Quote the three most typical texts of each cluster in the model card."},
     )
+    push_results: str | None = field(
+        default=None,
+        metadata={
+            "help": "Upload results/, with the texts, to the Hub as a private dataset of this id, "
+            "user/name, and the report as a private static Space of the same id."
+        },
+    )
 
     @property
     def source(self) -> str:

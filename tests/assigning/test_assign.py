@@ -260,7 +260,7 @@ def test_two_processes_share_the_shards(model, data, tmp_path):
 @pytest.mark.slow
 def test_a_dataset_of_the_hub_is_a_source(model, data, tmp_path):
     hub = LoopbackHub(tmp_path / "hub")
-    shutil.copytree(data, hub.add_commit("user/texts"), dirs_exist_ok=True)
+    shutil.copytree(data, hub.add_commit("datasets/user/texts"), dirs_exist_ok=True)
     where = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
     sources = ["", "/more", "/**/*.parquet", "/a.jsonl"]
     code = (

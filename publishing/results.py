@@ -5,6 +5,7 @@ Both hold users' texts. Whoever wants them there asks for it, and only people wh
 repositories see them.
 """
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ def push_results(repo_id: str, output_dir: str | Path, token: str | None = None)
     except (InputError, HTTPError, OSError) as error:
         raise SystemExit(
             f"error: The results are whole in '{results}', but they could not all be pushed to "
-            f"'{repo_id}': {error}\nTo push them later, add --do_report --push_results {repo_id} "
-            f"to --model_name_or_path {output_dir}"
+            f"'{repo_id}': {error}\nTo push them later, run:\npython run_clustering.py --do_report "
+            f"--model_name_or_path {shlex.quote(str(output_dir))} --push_results {repo_id}"
         ) from error
     return urls
 

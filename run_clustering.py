@@ -35,7 +35,7 @@ from safetensors import SafetensorError
 from transformers import HfArgumentParser, PreTrainedTokenizerBase, set_seed
 from transformers.utils import logging as transformers_logging
 
-from bert_clustering.publishing import check_results_repos, publish, push_results
+from bert_clustering.publishing import check_results_repos, license_of, publish, push_results
 from bert_clustering.reports import (
     Changes,
     EditLog,
@@ -384,6 +384,8 @@ def report(
     if trainer.args.do_report and not trainer.args.do_train:
         origin.copy_history(trainer.args.output_dir)
     trainer.card |= describe_for_card(result, data_args.dataset_name, data_args.card_examples)
+    if data_args.language:
+        trainer.card["language"] = data_args.language
     return describe(result, output_dir)
 
 
@@ -458,6 +460,7 @@ def run(
     earlier = training_args.edits_of
     log = EditLog.read(earlier or model_args.model_name_or_path, must_exist=bool(earlier))
     namer = find_namer(model_args, data_args, training_args)
+    own_license = data_args.license or license_of(model_args.model_name_or_path)
     checkpoint = None if data_args.update_file else choose_checkpoint(training_args)
     model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
     origin = RunFolder(model_args.model_name_or_path)
@@ -472,6 +475,7 @@ def run(
     has_classes = documents is not None and whole_documents(documents).classes is not None
     training_args.kmeans_baseline |= has_classes
     trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
+    trainer.card["license"] = own_license
 
     # New texts, edits, or training
     metrics: dict[str, float] = {}

@@ -4,6 +4,7 @@ this machine.
 
 from .card import NUM_CLUSTERS, describe_num_clusters, hub_id, rename_in_card
 from .export import FORMATS, check_export, export_model
+from .metadata import license_of
 from .push import HubMixin, hub_files, publish
 from .results import check_results_repos, push_results
 
@@ -17,6 +18,7 @@ __all__ = [
     "describe_num_clusters",
     "export_model",
     "hub_files",
+    "license_of",
     "hub_id",
     "publish",
     "push_results",

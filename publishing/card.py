@@ -9,13 +9,12 @@ import os
 import platform
 import re
 from collections.abc import Iterable
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from transformers import PreTrainedTokenizerBase, TrainerState
@@ -25,7 +24,6 @@ from ..modeling_bert_cluster import BertForClustering
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
-TAGS = ("text-clustering", "deep-clustering", "sentence-transformers", "custom_code")
 GOLD_SCORES = {"accuracy": "Accuracy", "nmi": "NMI", "ari": "ARI", "purity": "Purity"}
 NUM_CLUSTERS = "Number of clusters"  # the fact that a reader of the card asks for first
 
@@ -203,55 +201,6 @@ def describe_num_clusters(num_clusters: int, noted: str | None) -> str:
 def listed(value: str | Iterable[str] | None) -> list[str]:
     """What the base class takes as one, several or none, as a list."""
     return [value] if isinstance(value, str) else list(value or [])
-
-
-def card_data(
-    scores: list[dict[str, Any]],
-    tags: Iterable[str] = (),
-    tasks: str | list[str] | None = None,
-    dataset_tags: str | list[str] | None = None,
-    dataset: str | list[str] | None = None,
-    dataset_args: str | list[str] | None = None,
-    **metadata: Any,
-) -> ModelCardData:
-    """What the Hub searches and filters by.
-
-    Args:
-        scores (`list[dict]`): Of `score_rows`.
-        tags (`Iterable[str]`): Beside our own.
-        tasks (`str` or `list[str]`, *optional*): What the scores are of. `None`: clustering.
-        dataset_tags (`str` or `list[str]`, *optional*): Hub ids of the texts.
-        dataset (`str` or `list[str]`, *optional*): Their names. `None`: their ids.
-        dataset_args (`str` or `list[str]`, *optional*): Their configurations.
-        metadata: Other fields of `ModelCardData`.
-    """
-    ids = [hub_id(name) for name in listed(dataset_tags)]
-    names = [None if os.path.exists(name) else name for name in listed(dataset)]
-    texts = list(zip_longest(ids, names, listed(dataset_args))) or [(None, None, None)]
-    results = [
-        EvalResult(
-            task_type=task,
-            task_name="Text clustering" if task == "clustering" else None,
-            dataset_type=known_as or "own-texts",
-            dataset_name=name or known_as or "The texts it was trained on",
-            dataset_config=configuration,
-            metric_type=score["name"],
-            metric_name=score["title"],
-            metric_value=round(score["value"], 4),
-        )
-        for task in listed(tasks) or ["clustering"]
-        for known_as, name, configuration in texts
-        for score in scores
-    ]
-    return ModelCardData(
-        library_name="transformers",
-        pipeline_tag="text-classification",
-        datasets=[known_as for known_as in ids if known_as] or None,
-        tags=list(dict.fromkeys([*TAGS, *tags])),
-        metrics=[score["name"] for score in scores] or None,
-        eval_results=results or None,
-        **metadata,
-    )
 
 
 def write_card(

@@ -23,7 +23,8 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, HubStrategy
 from transformers.utils import PushInProgress
 
 from ..modeling_bert_cluster import BertForClustering
-from .card import card_data, hub_id, listed, score_rows, training_facts, write_card
+from .card import hub_id, listed, score_rows, training_facts, write_card
+from .metadata import card_data
 from .sentence_encoder import save_sentence_transformers_files
 
 
@@ -139,6 +140,7 @@ class HubMixin(Trainer):
         for told_there in ("kept", "teacher"):
             facts.pop(told_there, None)
         source = facts.pop("dataset", None)
+        languages, own_license = facts.pop("language", None), facts.pop("license", None)
         model_id = self.hub_model_id or Path(self.args.output_dir).absolute().name
         data = card_data(
             score_rows(facts.get("scores", {})),
@@ -147,8 +149,9 @@ class HubMixin(Trainer):
             dataset_tags=dataset_tags or source,
             dataset=dataset,
             dataset_args=dataset_args,
-            language=language,
-            license=license,
+            language=language or languages,
+            license=license or own_license,
+            widget=facts.pop("widget", None),
             model_name=model_name or model_id.split("/")[-1],
             base_model=hub_id(finetuned_from) or hub_id(self.model.config.base_model),
         )

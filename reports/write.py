@@ -6,7 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..texts.segments import Sentences
+from ..texts.words import find_languages
 from ..training.stages import STAGES, stage
 from .atlas import write_atlas
 from .changes import CHANGES
@@ -26,6 +29,9 @@ from .result import ClusteringResult
 from .run_folder import CLUSTERS, METRICS, SEGMENTS, TOPICS, RunFolder
 from .spreadsheet import write_spreadsheet
 from .topics import make_topics
+
+
+NUM_WIDGETS = 3  # texts that the Hub's page of a model shows with their clusters
 
 
 @stage("files")
@@ -95,8 +101,18 @@ def describe_for_card(
         "scores": result.metrics,
         "dataset": dataset,
         "training": settings,
+        "language": find_languages(result.texts) or None,
     }
     if with_examples:
         rows_of = result.nearest
+        largest = [c for c in np.argsort(-result.sizes, kind="stable") if rows_of[c]][:NUM_WIDGETS]
+        card["widget"] = [_widget(result, rows_of[cluster][0]) for cluster in largest]
         card["examples"] = [[one_line(result.texts[row], 300) for row in rows] for rows in rows_of]
     return card
+
+
+def _widget(result: ClusteringResult, row: int) -> dict[str, Any]:
+    """A text with its most probable clusters, as the Hub's widget shows it."""
+    best = np.argsort(-result.q[row], kind="stable")[:3]
+    scores = [{"label": result.labels[c], "score": round(float(result.q[row, c]), 3)} for c in best]
+    return {"text": one_line(result.texts[row], 300), "output": scores}

@@ -5,18 +5,16 @@ from functools import cached_property
 
 import numpy as np
 from sentencex import segment
-from stop_words import LANGUAGE_MAPPING
 
 from ..errors import InputError
 from .documents import Documents, draw_with
 from .language import HAN, LETTERS_OF_HAN, NUM_READ
-from .words import find_language
+from .words import CODES, find_language
 
 
 SENTENCE = "sentence"  # what is clustered, as the model's config says it
 FEWEST_LETTERS = 12  # of a sentence that stands alone: 'Thank you!' does not
 WRAPPED = 60  # characters of a line that the width of a page may have ended
-CODES = {name: code for code, name in LANGUAGE_MAPPING.items()}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

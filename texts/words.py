@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-from stop_words import AVAILABLE_LANGUAGES, get_stop_words
+from stop_words import AVAILABLE_LANGUAGES, LANGUAGE_MAPPING, get_stop_words
 
 from .unspaced import RUN
 
@@ -18,6 +18,7 @@ MARKS = "\u200c\u200d" + "".join(
 # Two characters or more, the first one a letter.
 WORD = rf"(?u)\b[^\W\d_][\w{MARKS}'-]*[\w{MARKS}](?![\w{MARKS}])"
 ENGLISH = "english"
+CODES = {name: code for code, name in LANGUAGE_MAPPING.items()}  # ISO 639-1
 LANGUAGES = sorted(AVAILABLE_LANGUAGES, key=lambda name: (name == ENGLISH, name))
 NUM_ASKED = 300  # texts that are looked at one by one
 
@@ -58,6 +59,28 @@ def find_language(texts: list[str]) -> str | None:
     counts, total = count_stop_words(texts)
     likeliest = max(counts, key=lambda language: counts[language])
     return likeliest if counts[likeliest] > 0.1 * total else None
+
+
+def find_languages(texts: list[str], least: float = 0.1) -> list[str]:
+    """ISO 639-1 codes of the languages that texts are in, that of the most texts first; empty where
+    their stop words do not tell.
+
+    A text tells its language by two stop words or more, and more than it holds of any other.
+
+    Args:
+        texts (`list[str]`): The documents; 300 of many are looked at.
+        least (`float`, *optional*, defaults to 0.1): Share of the texts of a language that counts.
+
+    Example:
+        >>> find_languages(["where is the card", "the card is lost", "wo ist denn meine Karte"])
+        ['en', 'de']
+    """
+    asked, told = texts[:: 1 + len(texts) // NUM_ASKED], Counter[str]()
+    for text in asked:
+        (likeliest, count), (_, second) = Counter(count_stop_words([text])[0]).most_common(2)
+        if count > max(second, 1):
+            told[CODES[likeliest]] += 1
+    return [code for code, count in told.most_common() if count >= least * len(asked)]
 
 
 def find_stop_words(texts: list[str]) -> set[str]:

@@ -266,6 +266,20 @@ class DataArguments:
         default=120.0,
         metadata={"help": "Seconds that the server of --name_with has for an answer."},
     )
+    license: str | None = field(
+        default=None,
+        metadata={
+            "help": "License that the model card names, as `apache-2.0`. Unset: what the card in "
+            "the folder --model_name_or_path says, if it is there."
+        },
+    )
+    language: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Languages that the model card names, as `en de`. Unset: those that the stop "
+            "words of a tenth of the texts or more tell."
+        },
+    )
     card_examples: bool = field(
         default=False,
         metadata={"help": "Quote the three most typical texts of each cluster in the model card."},

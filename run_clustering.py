@@ -187,7 +187,10 @@ def read_documents(
     """
     if not (training_args.do_train or training_args.do_eval):
         return None
-    source, (segments, language) = data_args.source, find_segments(model_args)
+    source = data_args.source
+    if data_args.train_file is not None:  # what is wrong with it shows before a model is looked for
+        next(read_shards(source, training_args.output_dir, ()), None)
+    segments, language = find_segments(model_args)
     if segments == SENTENCE:
         check_splittable(data_args.known_label_column, data_args.teacher_embeddings)
     table = read_source(model_args, data_args, training_args, in_parts=segments == SENTENCE)

@@ -99,9 +99,7 @@ def cluster(
     try:
         output = output or default_output(file)
         columns = read_head(file, output)
-        if text is None:
-            text, reason = find_text_column(columns, file)
-            typer.echo(f"Texts: column '{text}' ({reason}).")
+        text = choose_text(columns, file) if text is None else text
         if ids is None and (ids := find_id_column(columns)) is not None:
             typer.echo(f"Ids: column '{ids}'.")
         options = ["--text_column", text, *(("--id_column", ids) if ids else ())]
@@ -217,9 +215,7 @@ def update_model(
     """
     try:
         columns = read_head(file, to)
-        if text is None:
-            text, reason = find_text_column(columns, file)
-            typer.echo(f"Texts: column '{text}' ({reason}).")
+        text = choose_text(columns, file) if text is None else text
         ids = find_id_column(columns) if ids is None else ids
     except InputError as error:
         raise SystemExit(f"error: {error}") from error
@@ -301,6 +297,13 @@ def read_head(source: str, output: str) -> Columns:
         raise InputError(f"Expected the file of the texts first, got '{source}'. Put it before.")
     heads = read_shards(source, output)
     return next((head for head in heads if any(head.values())), {})
+
+
+def choose_text(columns: Columns, file: str) -> str:
+    """The column of the texts, which a person is told."""
+    text, reason = find_text_column(columns, file)
+    typer.echo(f"Texts: column '{text}' ({reason}).")
+    return text
 
 
 def default_output(source: str) -> str:

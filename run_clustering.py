@@ -25,6 +25,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import fields, replace
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -187,14 +188,10 @@ def read_documents(
     """
     if not (training_args.do_train or training_args.do_eval):
         return None
-    source = data_args.source
-    if data_args.train_file is not None:  # what is wrong with it shows before a model is looked for
-        next(read_shards(source, training_args.output_dir, ()), None)
-    segments, language = find_segments(model_args)
+    source, table = data_args.source, read_source(model_args, data_args, training_args)
+    columns, (segments, language) = table.columns, find_segments(model_args)
     if segments == SENTENCE:
         check_splittable(data_args.known_label_column, data_args.teacher_embeddings)
-    table = read_source(model_args, data_args, training_args, in_parts=segments == SENTENCE)
-    columns = table.columns
     names = (data_args.text_column, data_args.label_column, data_args.id_column)
     documents = make_documents(
         columns, source, *names, skip_bad_rows=data_args.skip_bad_rows, rows=table.rows
@@ -221,10 +218,7 @@ def read_documents(
 
 
 def read_source(
-    model_args: ModelArguments,
-    data_args: DataArguments,
-    training_args: ClusteringTrainingArguments,
-    in_parts: bool,
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> Table:
     """The table of the texts, or the sample of it that is asked for; columns that the run does not
     want come without their values.
@@ -245,6 +239,8 @@ def read_source(
         batches = read_dataset(model_args, data_args, wanted)
     if size is None:
         return Table.whole(join_batches(batches, source, wanted))
+    head = next(batches, {})  # a file that cannot be read is told before a model is looked for
+    in_parts = find_segments(model_args)[0] == SENTENCE
     first = known_first(
         data_args.known_label_column,
         data_args.topics,
@@ -252,7 +248,7 @@ def read_source(
         data_args.id_column,
         in_parts,
     )
-    table = draw_table(batches, size, training_args.seed, wanted, first)
+    table = draw_table(chain([head], batches), size, training_args.seed, wanted, first)
     if len(table.rows) < table.num_rows:
         drawn, whole = f"{len(table.rows):,}", f"{table.num_rows:,}"
         logger.info(

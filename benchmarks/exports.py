@@ -22,7 +22,7 @@ import torch
 from tokenizers import Tokenizer
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
+from benchmarks.quality import parser_of_corpora, run_corpora, spread
 from bert_clustering.clusters.metrics import gold_scores
 from bert_clustering.publishing import export_model
 
@@ -110,11 +110,4 @@ def table(groups: dict[str, list[dict[str, Any]]]) -> str:
 
 if __name__ == "__main__":
     arguments, more = parser_of_corpora(__doc__, "exports").parse_known_args()
-    groups: dict[str, list[dict]] = {}
-    for corpus in arguments.corpora:
-        for seed in arguments.seeds:
-            wanted = (arguments.encoder, corpus, seed, arguments.label_column, more)
-            path = path_in(arguments.results, name_of(corpus), seed)
-            group = groups.setdefault(name_of(corpus), [])
-            group.append(kept(path, lambda w=wanted: run(*w)))
-    print(table(groups))
+    print(table(run_corpora(arguments, more, run)))

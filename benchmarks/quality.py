@@ -224,6 +224,30 @@ def kept(path: Path, make: Callable[[], dict]) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def run_corpora(
+    arguments: argparse.Namespace,
+    options: list[str],
+    run: Callable[[str, str, int, str, list[str]], dict],
+    name_of: Callable[[str], str] = name_of,
+) -> dict[str, list[dict]]:
+    """The figures of each corpus and seed, by what tables call the corpus.
+
+    Args:
+        arguments (`argparse.Namespace`): Of `parser_of_corpora`.
+        options (`list[str]`): More arguments of the command.
+        run (`Callable`): Makes the figures, from encoder, corpus, seed, label column and options.
+        name_of (`Callable`, *optional*): What tables call a corpus.
+    """
+    groups: dict[str, list[dict]] = {}
+    for seed in arguments.seeds:
+        for corpus in arguments.corpora:
+            wanted = (arguments.encoder, corpus, seed, arguments.label_column, options)
+            path = path_in(arguments.results, name_of(corpus), seed)
+            figures = kept(path, lambda wanted=wanted: run(*wanted))
+            groups.setdefault(name_of(corpus), []).append(figures)
+    return groups
+
+
 def collect(
     description: str, settings: dict[str, list[str]], default: list[str], kept_in: str
 ) -> list[dict]:

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.in_process import trainer_for
-from benchmarks.quality import kept, name_of, parser_of_corpora, path_in, spread
+from benchmarks.quality import parser_of_corpora, run_corpora, spread
 from bert_clustering.clusters.mixtures import mix_parts
 from bert_clustering.texts.segments import FEWEST_LETTERS, split_text
 from bert_clustering.texts.tables import read_columns
@@ -122,11 +122,4 @@ def table(groups: dict[str, list[dict]]) -> str:
 
 if __name__ == "__main__":
     arguments, more = parser_of_corpora(__doc__, "segments").parse_known_args()
-    found: dict[str, list[dict]] = {}
-    for seed in arguments.seeds:
-        for corpus in arguments.corpora:
-            wanted = (arguments.encoder, corpus, seed, arguments.label_column, more)
-            path = path_in(arguments.results, name_of(corpus), seed)
-            figures = kept(path, lambda wanted=wanted: run(*wanted))
-            found.setdefault(name_of(corpus), []).append(figures)
-    print(table(found))
+    print(table(run_corpora(arguments, more, run)))

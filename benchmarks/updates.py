@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality import kept, parser_of_corpora, path_in, spread
+from benchmarks.quality import parser_of_corpora, run_corpora, spread
 from bert_clustering.clusters.metrics import clustering_accuracy
 from bert_clustering.run_clustering import main as cluster
 from bert_clustering.texts.tables import read_columns
@@ -144,11 +144,4 @@ def table(groups: dict[str, list[dict]]) -> str:
 
 if __name__ == "__main__":
     arguments, more = parser_of_corpora(__doc__, "updates").parse_known_args()
-    found: dict[str, list[dict]] = {}
-    for seed in arguments.seeds:
-        for corpus in arguments.corpora:
-            wanted = (arguments.encoder, corpus, seed, arguments.label_column, more)
-            path = path_in(arguments.results, name_of(corpus), seed)
-            figures = kept(path, lambda wanted=wanted: run(*wanted))
-            found.setdefault(name_of(corpus), []).append(figures)
-    print(table(found))
+    print(table(run_corpora(arguments, more, run, name_of)))

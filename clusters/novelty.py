@@ -17,6 +17,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 
 from .rows import draw_sample
 from .spaces import cluster_means
+from .stability import STABLE
 
 
 NONE = -1  # group of a document that is in none
@@ -26,7 +27,6 @@ FAR = (
 WIDE = 75  # percentile of the clusters' widths, up to which groups are joined
 CHANCE = 0.01  # false discovery rate of what is called new
 TIMES = 3  # as large a share of the new documents as of the earlier ones that a group would take
-STABLE = 0.6  # stability of a group, below which it may be chance (Hennig 2007)
 MAX_GROUPED = 5000  # documents that the groups are made of, at most
 
 

@@ -12,6 +12,9 @@ from .metrics import clustering_accuracy
 from .spaces import membership
 
 
+STABLE = 0.6  # stability of a cluster, below which it may be chance (Hennig 2007)
+
+
 def cluster_stability(clusters: np.ndarray, repeats: np.ndarray, num_clusters: int) -> np.ndarray:
     """Mean over the repeats of the largest Jaccard similarity of each cluster to any of theirs,
     `(num_clusters,)`.

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..clusters.constraints import FREE
 from ..clusters.drift import measure_drift
 from ..clusters.representation import compare_parts, cross_counts
 from ..texts.documents import Documents
@@ -12,7 +13,6 @@ from ..texts.keywords import cluster_keywords
 from ..texts.segments import whole_documents
 from .changes import Changes, read_changes
 from .nearest import nearest_documents
-from .proposals import FREE
 from .result import ClusteringResult
 from .updated import PROPOSED, Update
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ..clusters.stability import STABLE
 from ..texts.segments import Sentences
 from .atlas import atlas_command
 from .charts import confusion, curves, hierarchy, scores_of_k, sparkline
@@ -24,7 +25,7 @@ from .cuts import FEWEST
 from .figure import COLORS, assign_styles
 from .files import replacing
 from .levels import make_tree
-from .result import SCORES, STABLE, ClusteringResult
+from .result import SCORES, ClusteringResult
 from .topics import topic_rows
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from accelerate.utils import broadcast_object_list
 from scipy.spatial.distance import cdist
 
+from ..clusters.constraints import FREE
 from ..clusters.novelty import Known, find_new_groups
 from ..clusters.spaces import cluster_means
 from ..errors import InputError
@@ -16,9 +17,6 @@ from ..trainer import ClusteringTrainer
 from ..training.growing import add_clusters
 from ..training.keywords import find_keywords
 from ..training.stages import stage
-
-
-FREE = -1  # of a document that is in no proposed topic
 
 
 class Proposals(NamedTuple):

@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 
 from ..clusters.quality import silhouettes
 from ..clusters.rows import draw_sample
+from ..clusters.stability import STABLE
 from ..clusters.start import describe_choice
 from ..texts.documents import Documents
 from ..texts.segments import Sentences, whole_documents
@@ -25,7 +26,6 @@ from .nearest import nearest_documents
 
 
 UNFOUND = "topics_without_texts"  # in the metrics
-STABLE = 0.6  # a cluster's stability, below which it may be chance
 OUTLIER = -1  # the cluster of documents that belong nowhere
 OUTLIER_LABEL = "outlier"
 SCORES = ("accuracy", "nmi", "ari", "purity")  # against gold classes

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..clusters.constraints import FREE
 from ..errors import InputError
 from ..texts.attributes import make_attributes
 from ..texts.documents import Documents, make_documents
@@ -16,7 +17,7 @@ from ..texts.tables import read_columns
 from ..trainer import ClusteringTrainer
 from ..training.run_arguments import DataArguments
 from .changes import read_changes
-from .proposals import FREE, Proposals, accept, propose
+from .proposals import Proposals, accept, propose
 from .run_folder import RunFolder
 
 

@@ -64,14 +64,6 @@ def test_only_what_is_on_the_list_may_go(tmp_path):
     assert not any("**" in pattern for pattern in HUB_FILES)
 
 
-@pytest.fixture
-def hub(tmp_path):
-    server = LoopbackHub(tmp_path / "hub")
-    yield server
-    assert server.refused == []
-    server.stop()
-
-
 def hub_environment(
     hub: LoopbackHub, folder: Path, token: str | None = "hf_right"
 ) -> dict[str, str]:

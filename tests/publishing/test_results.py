@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from loopback_hub import LoopbackHub
 
 from bert_clustering.errors import InputError
 from bert_clustering.publishing.results import check_results_repos
@@ -16,14 +15,6 @@ from bert_clustering.publishing.results import check_results_repos
 ROOT = Path(__file__).parents[2]
 ID = "tester/found"
 DATASET, SPACE = f"datasets/{ID}", f"spaces/{ID}"
-
-
-@pytest.fixture
-def hub(tmp_path):
-    server = LoopbackHub(tmp_path / "hub")
-    yield server
-    assert server.refused == []
-    server.stop()
 
 
 @pytest.fixture

@@ -177,6 +177,8 @@ class ClusteringTrainer(HubMixin, Trainer):
         self.new_head = NewHead(self.model, self._started_clustering, self.train_dataset)
         with stage("training"):
             output = super().train(resume_from_checkpoint or None, *args, **kwargs)
+        if self.optimizer is not None:
+            self.optimizer.state.clear()  # twice the model's size, and done with
         output.metrics["start_runtime"] = round(self._start_runtime, 4)
         output.metrics["cluster_score"] = self._end()
         return output

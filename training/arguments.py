@@ -34,7 +34,7 @@ class ClusteringTrainingArguments(TrainingArguments):
         default=0,
         metadata={
             "help": "Tokens that go through the model at once, which bounds memory; "
-            "longer batches go in parts, for one update as before. 0: 1,024 on a CPU, 32,768 "
+            "longer batches go in parts, for one update as before. 0: 512 on a CPU, 32,768 "
             "elsewhere."
         },
     )
@@ -223,7 +223,7 @@ class ClusteringTrainingArguments(TrainingArguments):
         self.remove_unused_columns = False  # the collator takes what it needs, `index` among it
         self.dataloader_pin_memory &= self.device.type != "cpu"  # it would only warn
         if self.max_tokens_per_pass == 0:
-            self.max_tokens_per_pass = 1024 if self.device.type == "cpu" else 32_768
+            self.max_tokens_per_pass = 512 if self.device.type == "cpu" else 32_768
         self.target_update = str(self.target_update)
         named = str(self.resume_from_checkpoint).lower()
         if named in ("true", "false"):  # as `train` takes it

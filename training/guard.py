@@ -89,9 +89,11 @@ class Guard:
         elif self.keeps_weights:
             self.kept_step, self.kept_score = step, self.judged_score
             self.kept_clusters = clusters
-            self.kept_weights = {
-                name: weight.detach().cpu().clone() for name, weight in model.named_parameters()
-            }
+            with torch.no_grad():
+                for name, weight in model.named_parameters():
+                    if name not in self.kept_weights:  # the same memory serves each time
+                        self.kept_weights[name] = torch.empty_like(weight, device="cpu")
+                    self.kept_weights[name].copy_(weight)
         return self.judged_score
 
     @torch.no_grad()

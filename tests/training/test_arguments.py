@@ -44,7 +44,7 @@ def test_bfloat16_is_used_where_there_are_units_for_it(has_units, monkeypatch):
     assert ClusteringTrainingArguments(use_cpu=True).bf16 == has_units
     assert not ClusteringTrainingArguments(use_cpu=True, bf16=False).bf16
     assert ClusteringTrainingArguments(use_cpu=True, bf16=True).bf16
-    assert ClusteringTrainingArguments(use_cpu=True).max_tokens_per_pass == 1024
+    assert ClusteringTrainingArguments(use_cpu=True).max_tokens_per_pass == 512
 
 
 def test_another_precision_of_the_launcher_is_kept(monkeypatch):

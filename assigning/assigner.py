@@ -12,8 +12,17 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..errors import InputError
 from ..reports.levels import coarser_probabilities, levels_of
+from ..reports.mix import mix_sentences, write_topics
 from ..reports.result import OUTLIER, OUTLIER_LABEL
-from ..texts import SENTENCE, cut_windows, make_text_documents, text_prefix, tokenize
+from ..texts import (
+    SENTENCE,
+    Sentences,
+    cut_windows,
+    make_text_documents,
+    split_documents,
+    text_prefix,
+    tokenize,
+)
 from ..training import (
     ClusteringTrainingArguments,
     DataArguments,
@@ -28,13 +37,16 @@ class Tokens(NamedTuple):
     """Texts as the encoder reads them.
 
     Args:
-        ids (`list[list[int]]`): Of each text, or of each of its windows.
-        documents (`np.ndarray` of shape `(num_windows,)`, *optional*): Which text a window is of.
-            `None`: there is one per text.
+        ids (`list[list[int]]`): Of each text, or of each of its windows; of its sentences, where
+            the model clusters these.
+        documents (`np.ndarray` of shape `(num_windows,)`, *optional*): Which text, or sentence, a
+            window is of. `None`: there is one for each.
+        sentences (`Sentences`, *optional*): Those of the texts.
     """
 
     ids: list[list[int]]
     documents: np.ndarray | None = None
+    sentences: Sentences | None = None
 
 
 class Assigner:
@@ -86,21 +98,19 @@ class Assigner:
         self.model.to(self.args.device)
         if not self.model.has_clusters:
             raise InputError(f"'{model}' has no clusters yet. Give a trained model.")
-        if self.model.config.segments == SENTENCE:
-            raise InputError(
-                f"'{model}' clusters sentences, of which a text is a mix. Use --do_predict."
-            )
         self.config, self.levels = self.model.config, levels_of(self.model.config)
         self.outlier_threshold, self.top = outlier_threshold, min(top, self.config.num_clusters)
 
     def __call__(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
         """Columns, a value per text: `cluster`, `label` and `probability`, those of coarser levels
-        (`cluster_1`, ...), and of the `top` clusters `top_clusters` and `top_probabilities`.
+        (`cluster_1`, ...), and of the `top` clusters `top_clusters` and `top_probabilities`. Where
+        the model clusters sentences, a text's cluster is the one that holds most of it; `topics`
+        tells them all, with their shares, which `top_probabilities` then are.
 
         Raises:
             InputError: A text is empty or no string.
         """
-        return self.assign(self.tokenize(make_text_documents(texts).texts))
+        return self.assign(self.tokenize([*texts]))
 
     @property
     def column_names(self) -> list[str]:
@@ -109,6 +119,7 @@ class Assigner:
         names = [
             f"{name}{level}" for level in levels for name in ("cluster", "label", "probability")
         ]
+        names += ["topics"] if self.config.segments == SENTENCE else []
         return names + (["top_clusters", "top_probabilities"] if self.top else [])
 
     def sha256(self) -> str:
@@ -123,14 +134,25 @@ class Assigner:
         return digest.hexdigest()
 
     def tokenize(self, texts: list[str]) -> Tokens:
-        """The texts, cut at the length that the model reads, or in windows of that length."""
+        """The texts, or their sentences, cut at the length that the model reads, or in windows of
+        that length.
+
+        Raises:
+            InputError: A text is empty or no string.
+        """
+        documents, sentences = make_text_documents(texts), None
+        if self.config.segments == SENTENCE:
+            documents = sentences = split_documents(documents, self.config.sentence_language)
         if self.config.long_documents == "mean":
-            windows = cut_windows(tokenize(texts, self.tokenizer), self.tokenizer)
-            return Tokens(windows["input_ids"][:], np.array(windows["document"]))
+            windows = cut_windows(tokenize(documents.texts, self.tokenizer), self.tokenizer)
+            return Tokens(windows["input_ids"][:], np.array(windows["document"]), sentences)
         encoded = self.tokenizer(
-            texts, truncation=True, return_attention_mask=False, return_token_type_ids=False
+            documents.texts,
+            truncation=True,
+            return_attention_mask=False,
+            return_token_type_ids=False,
         )
-        return Tokens(encoded["input_ids"])
+        return Tokens(encoded["input_ids"], None, sentences)
 
     @torch.inference_mode()
     def assign(self, tokens: Tokens) -> dict[str, np.ndarray]:
@@ -142,16 +164,25 @@ class Assigner:
             embeddings = join_windows(embeddings, lengths, tokens.documents, unit)
         on_device = torch.from_numpy(embeddings).to(self.args.device)
         q = self.model.cluster_head(on_device).exp().cpu().numpy()
-        clusters = q.argmax(axis=1)
-        is_outlier = np.zeros(len(q), dtype=bool)
-        if self.outlier_threshold is not None:
-            is_outlier = outlier_scores(self.model, embeddings) > self.outlier_threshold
-        columns = _columns(clusters, q.max(axis=1), self.config.id2label, is_outlier)
+        clusters, probabilities = q.argmax(axis=1), q.max(axis=1)
         coarser = coarser_probabilities(q, clusters, self.levels)
+        told: dict[str, np.ndarray] = {}
+        if self.outlier_threshold is not None:
+            strays = outlier_scores(self.model, embeddings) > self.outlier_threshold
+            clusters = np.where(strays, OUTLIER, clusters)  # with what their nearest cluster has
+        if tokens.sentences is not None:
+            num_clusters = self.config.num_clusters
+            mix = mix_sentences(tokens.sentences, clusters, probabilities, coarser, num_clusters)
+            clusters, q = mix.clusters, mix.shares.toarray()
+            probabilities, coarser = mix.values[:, 0], mix.values[:, 1:]
+            names = self.config.id2label | {OUTLIER: OUTLIER_LABEL}
+            told["topics"] = np.array([write_topics(part, names) for part in mix.topics], object)
+        columns = _columns(clusters, probabilities, self.config.id2label)
         for number, level in enumerate(self.levels):
-            labels, above = dict(enumerate(level.labels)), level.inside[clusters]
-            found = _columns(above, coarser[:, number], labels, is_outlier)
+            above = np.where(clusters == OUTLIER, OUTLIER, level.inside[clusters])
+            found = _columns(above, coarser[:, number], dict(enumerate(level.labels)))
             columns |= {f"{name}_{number + 1}": values for name, values in found.items()}
+        columns |= told
         if self.top:
             best = np.argsort(-q, axis=1, kind="stable")[:, : self.top]
             columns["top_clusters"] = best.astype(np.int32)
@@ -184,13 +215,12 @@ class Assigner:
 
 
 def _columns(
-    clusters: np.ndarray, probabilities: np.ndarray, labels: dict[int, str], outlier: np.ndarray
+    clusters: np.ndarray, probabilities: np.ndarray, labels: dict[int, str]
 ) -> dict[str, np.ndarray]:
-    """Columns of one level; outliers keep the probability of their nearest cluster."""
+    """Columns of one level."""
     names = np.array([*(labels[cluster] for cluster in range(len(labels))), OUTLIER_LABEL], object)
-    found = np.where(outlier, OUTLIER, clusters).astype(np.int32)
     return {
-        "cluster": found,
-        "label": names[found],  # that of -1 stands last
+        "cluster": clusters.astype(np.int32),
+        "label": names[clusters],  # that of -1 stands last
         "probability": probabilities.astype(np.float32),
     }

@@ -22,6 +22,7 @@ TYPES = {  # of our own columns, by their names but for the number of a level
     "cluster": pyarrow.int32(),
     "label": TEXT,
     "probability": pyarrow.float32(),
+    "topics": TEXT,
     "top_clusters": pyarrow.list_(pyarrow.int32()),
     "top_probabilities": pyarrow.list_(pyarrow.float32()),
 }

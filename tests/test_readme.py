@@ -12,6 +12,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from loopback_hub import LoopbackHub
 from loopback_llm import LoopbackLLM
@@ -100,6 +101,9 @@ def run_commands(
             rows = zip(range(first, first + len(texts)), texts, *others, strict=True)
             names = ["id", "text", "topic", "sent", "product", "ticket"]
             csv.writer(file).writerows([names, *rows])
+    (folder / "data").mkdir()
+    table = pyarrow.table({"text": texts, "product": [text[0] for text in texts]})
+    pyarrow.parquet.write_table(table, folder / "data/part.parquet")
     for block in blocks(page, "json"):
         (folder / "arguments.json").write_text(block, encoding="utf-8")
     for block in blocks(page, "yaml"):
@@ -266,6 +270,8 @@ def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
         names = json.loads((tmp_path / "output/config.json").read_text())["id2label"].values()
         assert len(names) == 11 and "Refunds" in names
         assert "About " in (tmp_path / "output/results/names.json").read_text(encoding="utf-8")
+        assigned = pyarrow.parquet.read_table(tmp_path / "assigned/clusters")
+        assert assigned.num_rows == len(corpus[0]) and "product" in assigned.column_names
         edits = (tmp_path / "again/edits.yaml").read_text(encoding="utf-8")
         assert "rename" in edits and "drop" in edits, "made again, or named"
 

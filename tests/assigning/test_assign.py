@@ -12,15 +12,17 @@ import time
 import numpy as np
 import pyarrow.parquet
 import pytest
+import torch
 from loopback_hub import LoopbackHub
 from typer.testing import CliRunner
 
-from bert_clustering import InputError, cli
+from bert_clustering import InputError, cli, run_clustering
 from bert_clustering.assigning import Assigner, assign, manifest
 from bert_clustering.assigning import run as run_module
 from bert_clustering.assigning.manifest import Manifest
 from bert_clustering.modeling_bert_cluster import BertForClustering
 from bert_clustering.texts.shards import check_outputs_differ, find_shards
+from helpers import read_rows
 
 
 @pytest.fixture(scope="module")
@@ -207,13 +209,39 @@ def test_an_assigner_takes_batches_of_another_engine(model):
         Assigner(model)(["apple", " "])
 
 
-def test_a_model_of_sentences_is_refused(model, tmp_path):
+def test_a_model_of_sentences_says_what_predictions_say(model, corpus, tmp_path):
+    folder, source = tmp_path / "sentences", tmp_path / "texts.jsonl"
     made = BertForClustering.from_pretrained(model)
-    made.config.segments = "sentence"
-    made.save_pretrained(tmp_path)
-    Assigner(model).tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="clusters sentences"):
-        Assigner(str(tmp_path))
+    made.config.segments, made.config.sentence_language = "sentence", "en"
+    tokenizer = Assigner(model).tokenizer
+    embeddings = made(**tokenizer(corpus[0], padding=True, return_tensors="pt")).embeddings
+    made.cluster_head.centroids.data.copy_(embeddings[:3])
+    nearest = torch.cdist(embeddings, embeddings[:3]).amin(dim=1)
+    made.config.typical_distance = [nearest.median().item() - 1e-3, 1e-3]  # half lie farther
+    made.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    rows = range(0, 80, 4)
+    texts = ["! ".join(corpus[0][row : row + 1 + row % 3]) for row in rows]
+    lines = [
+        json.dumps({"id": f"m{row}", "text": text}) for row, text in zip(rows, texts, strict=True)
+    ]
+    source.write_text("\n".join(lines))
+    predict = ["--do_predict", "--predict_file", source, "--id_column", "id", "--use_cpu"]
+    more = ["--model_name_or_path", folder, "--output_dir", tmp_path / "predicted"]
+    run_clustering.main([*map(str, [*predict, *more, "--outlier_threshold", 1])])
+    assign(str(folder), str(source), str(tmp_path / "out"), top=2, outlier_threshold=1)
+    found = pyarrow.parquet.read_table(tmp_path / "out/clusters/texts.parquet").to_pylist()
+    expected = read_rows(tmp_path / "predicted/results/predictions.csv")
+    for name in ("id", "cluster", "label", "label_1", "topics"):
+        assert [str(row[name]) for row in found] == [row[name] for row in expected]
+    assert len({row["cluster"] for row in found}) > 1 and -1 in {row["cluster"] for row in found}
+    assert any(";" in row["topics"] for row in found)
+    for name in ("probability", "probability_1"):
+        values = [float(row[name]) for row in expected]
+        assert [row[name] for row in found] == pytest.approx(values, abs=1e-3)
+    inside = [row for row in found if row["cluster"] >= 0]
+    assert all(row["top_clusters"][0] == row["cluster"] for row in inside)
+    assert all(0 < row["top_probabilities"][0] <= 1 for row in inside)
 
 
 def command(model, data, out, *launcher):

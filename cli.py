@@ -53,8 +53,9 @@ app = typer.Typer(cls=OneWord, add_completion=False, rich_markup_mode=None)
 @app.command(
     context_settings=MORE_OPTIONS,
     epilog="Of a finished model, `bert-clustering assign --help` sorts any number of texts, "
-    "`bert-clustering edit --help` changes the clusters, `bert-clustering export --help` writes it "
-    "for other libraries. All options of run_clustering.py may follow, as --max_seq_length 256; "
+    "`bert-clustering update --help` finds what is new in texts that come later, `bert-clustering "
+    "edit --help` changes the clusters, `bert-clustering export --help` writes it for other "
+    "libraries. All options of run_clustering.py may follow, as --max_seq_length 256; "
     "see them with: python -m bert_clustering.run_clustering --help",
 )
 def cluster(

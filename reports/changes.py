@@ -29,6 +29,8 @@ class Changes:
             `stability`, `earlier_texts_near`, `nearest_cluster`, `nearest_label`, `examples`, and
             the cluster that it is `accepted_as`, or `None`.
         lineage (`list[dict]`): This update of the model, after the earlier ones.
+        unit (`str`, *optional*, defaults to `"texts"`): What is counted in all of this: `texts`, or
+            `sentences` where these are clustered.
     """
 
     file: str
@@ -37,6 +39,7 @@ class Changes:
     topics: list[dict[str, Any]]
     proposed: list[dict[str, Any]]
     lineage: list[dict[str, Any]]
+    unit: str = "texts"
 
     @property
     def changed(self) -> list[dict[str, Any]]:
@@ -48,7 +51,7 @@ class Changes:
         """What a person should know first; titles and what they head."""
         told = []
         for topic in self.proposed:
-            name = f"{topic['label']} ({topic['size']:,} of the new texts)"
+            name = f"{topic['label']} ({topic['size']:,} of the new {self.unit})"
             if topic["accepted_as"] is None:
                 near = f"{name}, nearest to {topic['nearest_label']}"
                 told.append((f"Proposed: {topic['number']}", near))
@@ -64,7 +67,9 @@ class Changes:
         if not told:
             told.append(("Changes", "no topic is new, grows, fades or drifts beyond chance"))
         if self.kept < 1:
-            told.append(("Kept", f"{self.kept:.1%} of the earlier texts are in their cluster"))
+            told.append(
+                ("Kept", f"{self.kept:.1%} of the earlier {self.unit} are in their cluster")
+            )
         return told
 
 

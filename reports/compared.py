@@ -40,6 +40,7 @@ def compare(update: Update, result: ClusteringResult) -> ClusteringResult:
         topics=_compare_topics(update, result, clusters),
         proposed=_describe_proposals(update, result),
         lineage=_lineage(update),
+        unit=result.unit,
     )
     return replace(result, documents=_noted(update, waiting), changes=changes)
 

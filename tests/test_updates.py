@@ -99,6 +99,7 @@ def test_what_the_run_had_stays(trained, updated):
 def test_counts_are_of_texts_that_no_topic_is_proposed_for(updated):
     changes = read_json(updated / "results" / "changes.json")
     assert changes["texts"] == {"before": 120, "new": 90}  # one of 91 was there
+    assert changes["unit"] == "texts"
     size = changes["proposed"][0]["size"]
     assert sum(topic["before"] for topic in changes["topics"]) == 120
     assert sum(topic["new"] for topic in changes["topics"]) == 90 - size

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from bert_clustering.reports.changes import Changes
 from bert_clustering.reports.levels import Level
 from bert_clustering.reports.page import write_report
 from bert_clustering.texts.attributes import Attributes
@@ -461,3 +463,33 @@ def test_changes_of_the_clusters_make_a_command_that_any_shell_reads(browser, tm
     assert not (tmp_path / "hacked").exists()
     browser.find("#edits [type=reset]")[0].send_keys(Keys.ENTER)
     browser.wait("document.getElementById('edits').hidden")
+
+
+def test_what_has_changed_fits_a_telephone(browser, tmp_path):
+    """Proposed topics with long names and texts, and hostile ones."""
+    texts = [f"{text} {'which goes on and on, ' * 20}" for text in HOSTILE[:3]]
+    topic = {
+        "number": 2,
+        "label": HOSTILE[0],
+        "keywords": ["refund", "money back", "chargeback", HOSTILE[1]],
+        "size": 1_234,
+        "stability": 0.98,
+        "earlier_texts_near": 3,
+        "nearest_cluster": 0,
+        "nearest_label": "fruit, pear",
+        "examples": [{"id": f"m{number}", "text": text} for number, text in enumerate(texts)],
+        "accepted_as": None,
+    }
+    row = {"cluster": 1, "label": "moon", "status": "growing", "is_drifting": True, "shift": 0.2}
+    row |= {"before": 1_000, "new": 2_000, "share_before": 0.1, "share_new": 0.2, "ratio": 2.0}
+    row |= {"more_about": ["eclipse", HOSTILE[2]]}
+    counts = {"before": 10_000, "new": 10_000}
+    changes = Changes(f"{HOSTILE[3]}.csv", counts, 0.99, [row], [topic], lineage=[])
+    result = make_result(["a pear", "a moon"], [0, 1], ["fruit, pear", "moon"])
+    write_report(tmp_path / "changed.html", replace(result, changes=changes))
+    browser.resize(390, 844, mobile=True)
+    browser.open(tmp_path / "changed.html")
+    section = browser.find("section[aria-labelledby=changes-title]")[0].text
+    assert "money back" in section and "growing, drifting" in section
+    assert browser.run("document.documentElement.scrollWidth <= 390")
+    assert browser.run("window.hacked") is None

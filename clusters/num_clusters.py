@@ -14,7 +14,7 @@ from sklearn.preprocessing import normalize
 from tqdm.auto import tqdm
 
 from .quality import ClusterScore
-from .rows import draw_sample
+from .rows import ForEach, draw_sample, for_each
 from .spaces import Views
 from .start import Recipe, find_start
 
@@ -74,6 +74,7 @@ def estimate_num_clusters(
     max_clusters: int,
     price: float = 0.02,
     progress: bool = False,
+    for_each: ForEach = for_each,
 ) -> NumClustersEstimate:
     """The number of clusters K whose start scores best, on at most 5,000 documents.
 
@@ -89,6 +90,7 @@ def estimate_num_clusters(
             distinct documents.
         price (`float`, *optional*, defaults to 0.02): What e times as many clusters must gain.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+        for_each (`Callable`, *optional*): Tries the K of a grid (`rows.for_each`).
     """
     views = views.take(draw_sample(len(views.embeddings), seed))
     score = ClusterScore(np.arange(len(views.embeddings)), views.fused)
@@ -101,11 +103,15 @@ def estimate_num_clusters(
 
     def try_all(numbers: list[int], num_restarts: int) -> int:
         recipe = Recipe(num_restarts, cut_best)
-        for k in tqdm(
-            numbers, desc="Finding the number of clusters", leave=False, disable=not progress
-        ):
-            start = find_start(views, k, seed, score, recipe)
-            scores[k] = score(start.clusters) - price * float(np.log(k))
+
+        def try_one(k: int) -> float:
+            found = score(find_start(views, k, seed, score, recipe).clusters)
+            bar.update()
+            return found - price * float(np.log(k))
+
+        name = "Finding the number of clusters"
+        with tqdm(desc=name, total=len(numbers), leave=False, disable=not progress) as bar:
+            scores.update(zip(numbers, for_each(try_one, numbers), strict=True))
         return max(sorted(scores), key=scores.__getitem__)
 
     steps = int(np.ceil(np.log(max_clusters / min_clusters) / np.log(1.2))) + 1

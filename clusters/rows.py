@@ -1,6 +1,7 @@
-"""Rows of documents: in batches, and sampled."""
+"""Rows of documents: in batches, and sampled; work that is done in pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
@@ -8,6 +9,7 @@ from sklearn.utils import gen_batches
 
 BATCH_SIZE = 65_536
 ALL = slice(None)
+ForEach = Callable[[Callable[[Any], Any], Sequence], list]
 
 
 def batches(num_rows: int) -> Iterator[slice]:
@@ -34,3 +36,10 @@ def smallest(keys: np.ndarray, size: int) -> np.ndarray:
     if size >= len(keys):
         return np.arange(len(keys))
     return np.sort(np.argpartition(keys, size)[:size])
+
+
+def for_each(function: Callable[[Any], Any], items: Sequence) -> list:
+    """What a function makes of each item. Whatever takes a `for_each` hands it pieces of work that
+    ask nothing of one another, so that another one may share them out.
+    """
+    return [function(item) for item in items]

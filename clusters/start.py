@@ -12,11 +12,11 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import trange
+from tqdm.auto import tqdm
 
 from .candidates import INITS, even_clusters, over_cluster
 from .quality import ClusterScore
-from .rows import draw_sample
+from .rows import ForEach, draw_sample, for_each
 from .spaces import Views, few_kinds
 
 
@@ -92,6 +92,7 @@ def find_start(
     recipe: Recipe | None = None,
     kind: str | None = None,
     progress: bool = False,
+    for_each: ForEach = for_each,
 ) -> Start:
     """The better start of two kinds of clusters: of any size where those stand clearly further
     apart, else of like size.
@@ -106,19 +107,22 @@ def find_start(
         kind (`str`, *optional*): `"even"` or `"any"`: the only candidate. `None`: both, and the
             score decides.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+        for_each (`Callable`, *optional*): Makes the candidates (`rows.for_each`).
     """
     recipe = Recipe() if recipe is None else recipe
     few = few_kinds(views.fused, num_clusters)
     if few is not None:
         kind = EVEN if kind is None else kind
         return Start(kind, {kind: few}, {kind: score.separation(few)})
-    candidates: dict[str, np.ndarray] = {}
-    if kind != ANY:
-        candidates[EVEN] = even_clusters(views, num_clusters, seed, recipe.num_restarts, progress)
-    if kind != EVEN:
-        of_any_size = recipe.any_clusters(views, num_clusters, seed, score)
-        if of_any_size is not None:
-            candidates[ANY] = of_any_size
+
+    def make(kind: str) -> np.ndarray | None:
+        if kind == EVEN:
+            return even_clusters(views, num_clusters, seed, recipe.num_restarts, progress)
+        return recipe.any_clusters(views, num_clusters, seed, score)
+
+    kinds = [EVEN, ANY] if kind is None else [kind]
+    made = zip(kinds, for_each(make, kinds), strict=True)
+    candidates = {name: clusters for name, clusters in made if clusters is not None}
     scores = {name: score.separation(clusters) for name, clusters in candidates.items()}
     return Start(choose(scores), candidates, scores)
 
@@ -180,6 +184,7 @@ def repeat_start(
     num_repeats: int = 5,
     share: float = 0.8,
     progress: bool = False,
+    for_each: ForEach = for_each,
 ) -> np.ndarray:
     """The start made again from random samples of the documents, each 80 % of them and at most
     5,000, at less expense.
@@ -192,6 +197,7 @@ def repeat_start(
         num_repeats (`int`, *optional*, defaults to 5): Samples.
         share (`float`, *optional*, defaults to 0.8): Of the documents in a sample.
         progress (`bool`, *optional*, defaults to `False`): Whether to show a bar.
+        for_each (`Callable`, *optional*): Makes the repeats (`rows.for_each`).
 
     Returns:
         `np.ndarray` of shape `(num_repeats, num_documents)`, int64: clusters, whose numbers mean
@@ -199,15 +205,19 @@ def repeat_start(
     """
     quick = Recipe(3, partial(any_clusters, inits=("random",) * 2))
     num_documents = len(views.embeddings)
-    repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
     size = min(5000, max(num_clusters, int(share * num_documents)))
-    for repeat in trange(
-        num_repeats, desc="Repeating the start", leave=False, disable=not progress
-    ):
-        own_seed = seed + 1000 * (repeat + 1)
+
+    def make(own_seed: int) -> tuple[np.ndarray, np.ndarray]:
         sample = draw_sample(num_documents, own_seed, size)
         seen = views.take(sample)
         score = ClusterScore(np.arange(len(sample)), seen.fused)
         start = find_start(seen, num_clusters, own_seed, score, quick, kind)
-        repeats[repeat, sample] = start.clusters
+        bar.update()
+        return sample, start.clusters
+
+    repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
+    seeds = [seed + 1000 * (repeat + 1) for repeat in range(num_repeats)]
+    with tqdm(desc="Repeating the start", leave=False, disable=not progress) as bar:
+        for row, (sample, clusters) in zip(repeats, for_each(make, seeds), strict=True):
+            row[sample] = clusters
     return repeats

@@ -13,6 +13,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from transformers import AutoTokenizer
 
+from bert_clustering.training.sharing import share_out
 from helpers import build_trainer
 
 
@@ -33,9 +34,12 @@ def main(encoder: str, texts: str, batch_size: str, output_dir: str) -> None:
         keep_best=False,
     )
     trainer.train()
+    rank = trainer.accelerator.process_index
+    shared = share_out(lambda item: [item, rank], [1, 2, 3, 4, 5])
     if trainer.is_world_process_zero():
         about = {
             "num_processes": trainer.accelerator.num_processes,
+            "shared": shared,
             "log": trainer.state.log_history,
         }
         Path(output_dir, "about.json").write_text(json.dumps(about))

@@ -68,6 +68,8 @@ def test_two_machines_with_half_the_batch_train_as_one(corpus, encoder_dir, tmp_
             list(pool.map(launch, commands, repeat(tmp_path)))
         about = json.loads((folder / "about.json").read_text())
         assert about["num_processes"] == num_processes
+        shared = [[item, (item - 1) % num_processes] for item in range(1, 6)]
+        assert about["shared"] == shared, "all have all, in order"
         found.append((about["log"], load_file(folder / "state.safetensors")))
     (one_log, one), (two_log, two) = found
     for name in ("loss", "mlm_loss", "clustering_loss", "changed", "cluster_size_0"):

@@ -27,6 +27,7 @@ from .inference import Inference
 from .levels import check_levels, sizes_of, start_levels
 from .new_head import initial_loss
 from .refresh import set_targets
+from .sharing import share_out
 from .stages import stage
 from .state import ClusteringState
 
@@ -46,7 +47,8 @@ def initialize(
 ) -> ClusteringState:
     """Find the clusters, unless the model has some already, and give it centroids and alpha.
 
-    The main process does what is random or takes rounding further; the others take its results.
+    Processes share what is made in pieces; what comes of it is the main process's, which the others
+    take, since roundings may differ.
 
     Args:
         model (`BertForClustering`): Gets as many clusters as are looked for, centroids and alpha.
@@ -136,16 +138,15 @@ def _cluster(
     keeps_clusters: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, Start | None, np.ndarray | None]:
     """Clusters of k-means and of the start, both `(num_documents,)` and 0 where nobody asks for
-    them; on the main process also the start itself and its repeats, where there are any.
+    them; also the start itself and its repeats, where there are any.
     """
     clusters, found, repeats = np.zeros((2, len(views.embeddings)), dtype=np.int64), None, None
-    if args.is_main_process:
-        if args.kmeans_baseline or args.init == "kmeans":
-            progress = args.shows_progress
-            with stage("k-means"):
-                clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
-        if not keeps_clusters and args.init != "kmeans":
-            found, clusters[1], repeats = _find_start(num_clusters, args, views, score, known)
+    if args.is_main_process and (args.kmeans_baseline or args.init == "kmeans"):
+        progress = args.shows_progress
+        with stage("k-means"):
+            clusters[:] = kmeans(views.embeddings, num_clusters, args.seed, progress=progress)
+    if not keeps_clusters and args.init != "kmeans":
+        found, clusters[1], repeats = _find_start(num_clusters, args, views, score, known)
     baseline, start = broadcast(torch.from_numpy(clusters).to(args.device)).cpu()
     return baseline, start, found, repeats
 
@@ -223,13 +224,17 @@ def _find_start(
     kind = args.init if args.init in (EVEN, ANY) else None
     progress = args.shows_progress
     with stage("start"):
-        start = find_start(seen, num_clusters, args.seed, score, kind=kind, progress=progress)
+        start = find_start(
+            seen, num_clusters, args.seed, score, kind=kind, progress=progress, for_each=share_out
+        )
     scores = ", ".join(f"{name} {value:.3f}" for name, value in start.scores.items())
     logger.info("Start: %s (separation of the clusters: %s).", start.kind, scores)
     if len(start.scores) == 2:
         logger.info("%s", describe_choice(start.scores, start.sizes(num_clusters)))
     with stage("repeats"):
-        repeats = repeat_start(views, start.kind, num_clusters, args.seed, progress=progress)
+        repeats = repeat_start(
+            views, start.kind, num_clusters, args.seed, progress=progress, for_each=share_out
+        )
     found = start.clusters
     if known is not None:
         shown = known.relabel(thinned).take(sample)
@@ -262,20 +267,22 @@ def _find_num_clusters(
     """Give the model as many clusters as the documents seem to hold, if nobody said how many.
 
     Returns:
-        `torch.Tensor` of shape `(num_tried, 2)`: K and its score, on the main process.
+        `torch.Tensor` of shape `(num_tried, 2)`: K and its score.
     """
     if args.max_clusters is None:
         return None
-    found, scores = torch.zeros(1, dtype=torch.long), None
-    if args.is_main_process:
-        with stage("number of clusters"):
-            estimate = estimate_num_clusters(
-                views, args.seed, least, args.max_clusters, progress=args.shows_progress
-            )
-        found[0] = estimate.num_clusters
-        scores = torch.tensor(list(estimate.scores.items()), dtype=torch.float64)
-        logger.info(
-            "Number of clusters: %d; next best: %s.", estimate.num_clusters, estimate.runners_up()
+    with stage("number of clusters"):
+        estimate = estimate_num_clusters(
+            views,
+            args.seed,
+            least,
+            args.max_clusters,
+            progress=args.shows_progress,
+            for_each=share_out,
         )
-    model.resize_clusters(int(broadcast(found.to(args.device))))
-    return scores
+    logger.info(
+        "Number of clusters: %d; next best: %s.", estimate.num_clusters, estimate.runners_up()
+    )
+    found = torch.tensor([estimate.num_clusters], device=args.device)
+    model.resize_clusters(int(broadcast(found)))
+    return torch.tensor(list(estimate.scores.items()), dtype=torch.float64)

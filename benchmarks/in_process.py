@@ -6,15 +6,10 @@ import torch
 
 from benchmarks.quality import command_for
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.run_clustering import (
-    load_tokenizer,
-    make_trainer,
-    parse_arguments,
-    read_documents,
-    set_up,
-)
+from bert_clustering.run_clustering import load_tokenizer, make_trainer, parse_arguments, set_up
 from bert_clustering.texts.documents import Documents
 from bert_clustering.trainer import ClusteringTrainer
+from bert_clustering.training.documents import read_documents
 
 
 def trainer_for(

@@ -22,7 +22,12 @@ from typer.testing import CliRunner
 
 from bert_clustering import ClusteringTrainer, cli, run_clustering
 from bert_clustering.modeling_bert_cluster import BertForClustering
-from bert_clustering.training import ClusteringTrainingArguments, DataArguments, ModelArguments
+from bert_clustering.training import (
+    ClusteringTrainingArguments,
+    DataArguments,
+    ModelArguments,
+    documents,
+)
 from helpers import page_data, read_rows, tiny_config
 
 
@@ -287,9 +292,9 @@ def test_predictions_in_parts_are_those_of_the_whole(train, run, tmp_path, monke
     ]
     predict += ["--skip_bad_rows", "--use_cpu", "--output_dir"]
     run(*predict, tmp_path / "whole")
-    spool = run_clustering.spool_documents
+    spool = documents.spool_documents
     monkeypatch.setattr(
-        run_clustering, "spool_documents", lambda *args, **kwargs: spool(*args, size=2, **kwargs)
+        documents, "spool_documents", lambda *args, **kwargs: spool(*args, size=2, **kwargs)
     )
     run(*predict, tmp_path / "parts")
     whole, parts = (

@@ -87,6 +87,10 @@ def export_model(
             "first %d tokens.",
             tokenizer.model_max_length,
         )
+    if model.config.segments == "sentence":
+        logger.warning(
+            "The model sorts sentences; what is exported has to be handed them one by one."
+        )
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -99,7 +103,12 @@ def export_model(
     _write_tokenizer(tokenizer, partial)
     _write_clusters(model, partial)
     template = Environment(loader=FileSystemLoader(TEMPLATES)).get_template("export_card.md")
-    card = template.render(format=format, folder=folder.name, max_length=tokenizer.model_max_length)
+    card = template.render(
+        format=format,
+        folder=folder.name,
+        max_length=tokenizer.model_max_length,
+        segments=model.config.segments,
+    )
     (partial / "README.md").write_text(card + "\n", encoding="utf-8")
     os.replace(partial, folder)
 

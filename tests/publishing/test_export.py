@@ -86,6 +86,17 @@ def test_the_plain_encoder_is_whole_and_of_its_own_architecture(trained, tmp_pat
         )
 
 
+@pytest.mark.parametrize("segments", ["text", "sentence"])
+def test_what_is_read_of_a_text_is_told(segments, trained, tmp_path, caplog):
+    model = BertForClustering.from_pretrained(trained)
+    model.config.segments, model.config.long_documents = segments, "mean"
+    export_model(model, AutoTokenizer.from_pretrained(trained), "plain", tmp_path / "to")
+    readme = (tmp_path / "to/README.md").read_text(encoding="utf-8")
+    assert ("sentences of a text" in readme) == (segments == "sentence")
+    assert ("handed them one by one" in caplog.text) == (segments == "sentence")
+    assert "reads their first" in caplog.text
+
+
 def test_a_prefix_is_written_as_tokens_of_the_vocabulary(trained, tmp_path):
     tokenizer = add_text_prefix(AutoTokenizer.from_pretrained(trained), "why not ")
     export_model(BertForClustering.from_pretrained(trained), tokenizer, "plain", tmp_path / "new")

@@ -20,8 +20,9 @@ except ModuleNotFoundError as error:
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -152,6 +153,54 @@ def check_run(
         check_results_repos(data_args.push_results, args.hub_token)
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a run works on, read and checked before anything takes long.
+
+    Args:
+        documents (`Documents`, *optional*): What is clustered. `None`: only new ones are assigned.
+        new_documents (`Iterable[Documents]`): Those of `--predict_file`, in parts.
+        origin (`RunFolder`): Of the model that the run sets out from.
+        checkpoint (`str`, *optional*): Folder of the one that a training goes on from.
+        update (`Update`, *optional*): Of that run, by the new texts among the documents.
+        log (`EditLog`): Edits of the model, or those that are to be made again.
+        namer (`LanguageModel`, *optional*): Who names the clusters.
+        license (`str`, *optional*): What the card says.
+    """
+
+    documents: Documents | None
+    new_documents: Iterable[Documents]
+    origin: RunFolder
+    checkpoint: str | None
+    update: Update | None
+    log: EditLog
+    namer: LanguageModel | None
+    license: str | None
+
+
+def read_inputs(
+    model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
+) -> Inputs:
+    """All that the arguments name but the model, which is from then on that of the checkpoint, if
+    there is one.
+    """
+    arguments = model_args, data_args, training_args
+    check_run(*arguments)
+    if training_args.is_main_process:
+        end_unfinished(model_args.model_name_or_path)
+    earlier = training_args.edits_of
+    log = EditLog.read(earlier or model_args.model_name_or_path, must_exist=bool(earlier))
+    namer = find_namer(*arguments)
+    own_license = data_args.license or license_of(model_args.model_name_or_path)
+    checkpoint = None if data_args.update_file else choose_checkpoint(training_args)
+    model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
+    origin = RunFolder(model_args.model_name_or_path)
+    documents, update = find_documents(*arguments, origin)
+    check_documents(checkpoint, len(documents.usable_texts) if documents else 0)
+    new_documents = read_new_documents(data_args, training_args)
+    return Inputs(documents, new_documents, origin, checkpoint, update, log, namer, own_license)
+
+
 def make_trainer(
     model: BertForClustering,
     data_args: DataArguments,
@@ -190,19 +239,18 @@ def make_trainer(
 
 def report(
     trainer: ClusteringTrainer,
+    inputs: Inputs,
     documents: Documents,
     data_args: DataArguments,
     metrics: dict[str, float],
-    origin: RunFolder,
     log: EditLog,
     before_edits: np.ndarray | None,
-    namer: LanguageModel | None,
-    update: Update | None,
 ) -> list[str]:
     """Cluster the documents with the model as it stands and write all there is to tell; lines for a
     person to read, on the main process.
     """
     output_dir, config = Path(trainer.args.output_dir), trainer.model.config
+    origin, update, namer = inputs.origin, inputs.update, inputs.namer
     by_people = named_by_people(config, trainer.named_before, origin) if namer else []
     result = gather_result(trainer, documents, data_args, metrics, origin, before_edits, log)
     is_new = trainer.args.do_train or trainer.args.edits_clusters or update is not None
@@ -244,26 +292,37 @@ def preview(
 
 
 def train(
-    trainer: ClusteringTrainer,
-    documents: Documents | None,
-    data_args: DataArguments,
-    origin: RunFolder,
-    checkpoint: str | None,
-    log: EditLog,
+    trainer: ClusteringTrainer, inputs: Inputs, data_args: DataArguments
 ) -> tuple[dict[str, float], EditLog, np.ndarray | None]:
     """Train and save the model, edited as an earlier one was, if it was; what was measured, the
     edits, and the clusters as they are edited.
     """
-    before_edits = None
-    if documents and checkpoint is None and trainer.clustering is None:
-        preview(trainer, documents, data_args, origin)
-    metrics = trainer.train(resume_from_checkpoint=checkpoint).metrics
+    documents, log, before_edits = inputs.documents, inputs.log, None
+    if documents and inputs.checkpoint is None and trainer.clustering is None:
+        preview(trainer, documents, data_args, inputs.origin)
+    metrics = trainer.train(resume_from_checkpoint=inputs.checkpoint).metrics
     if documents and log.entries and not trainer.kept_clusters:
         log, before_edits = edit_again(trainer, documents, log)
         metrics.pop("cluster_score")  # of what they were before
     trainer.save_model()
     trainer.save_state()
     return metrics, log, before_edits
+
+
+def change(
+    trainer: ClusteringTrainer, inputs: Inputs, data_args: DataArguments
+) -> tuple[dict[str, float], EditLog, np.ndarray | None]:
+    """Whatever of new texts, edits and training the run is for; as of `train`."""
+    log, before_edits = inputs.log, None
+    if inputs.update is not None:
+        inputs.update.propose(trainer, data_args)
+    if inputs.documents and trainer.args.edits_clusters:
+        edits = asked_edits(trainer.args)
+        edited = edit(trainer, edits, inputs.documents, inputs.origin.clusters(), log)
+        before_edits = edited if edits.changes_clusters else None
+    if trainer.args.do_train:
+        return train(trainer, inputs, data_args)
+    return {}, log, before_edits
 
 
 def find_documents(
@@ -294,61 +353,33 @@ def run(
     model_args: ModelArguments, data_args: DataArguments, training_args: ClusteringTrainingArguments
 ) -> None:
     """One run, from its arguments to what it leaves."""
-    arguments = model_args, data_args, training_args
-    # Inputs: whatever is wrong with them shows here, before anything takes long
-    check_run(model_args, data_args, training_args)
-    if training_args.is_main_process:
-        end_unfinished(model_args.model_name_or_path)
-    earlier = training_args.edits_of
-    log = EditLog.read(earlier or model_args.model_name_or_path, must_exist=bool(earlier))
-    namer = find_namer(model_args, data_args, training_args)
-    own_license = data_args.license or license_of(model_args.model_name_or_path)
-    checkpoint = None if data_args.update_file else choose_checkpoint(training_args)
-    model_args.model_name_or_path = checkpoint or model_args.model_name_or_path
-    origin = RunFolder(model_args.model_name_or_path)
-    documents, update = find_documents(*arguments, origin)
-    check_documents(checkpoint, len(documents.usable_texts) if documents else 0)
-    new_documents = read_new_documents(data_args, training_args)
+    inputs = read_inputs(model_args, data_args, training_args)
+    documents, origin = inputs.documents, inputs.origin
     tokenizer = load_tokenizer(model_args, data_args, training_args)
-
-    # Model and trainer
     with stage("model"):
         model = load_model(model_args, training_args)
     has_classes = documents is not None and whole_documents(documents).classes is not None
     training_args.kmeans_baseline |= has_classes
     trainer = make_trainer(model, data_args, training_args, documents, tokenizer)
-    trainer.card["license"] = own_license
-
-    # New texts, edits, or training
-    metrics: dict[str, float] = {}
-    lines, before_edits = [], None
-    if update is not None:
-        update.propose(trainer, data_args)
-    if documents and training_args.edits_clusters:
-        edits = asked_edits(training_args)
-        edited = edit(trainer, edits, documents, origin.clusters(), log)
-        before_edits = edited if edits.changes_clusters else None
-    if training_args.do_train:
-        metrics, log, before_edits = train(trainer, documents, data_args, origin, checkpoint, log)
+    trainer.card["license"] = inputs.license
+    metrics, log, before_edits = change(trainer, inputs, data_args)
 
     # Clusters of the texts, and of new ones
-    output_dir = Path(training_args.output_dir)
+    output_dir, lines = Path(training_args.output_dir), []
     if documents:
         in_place = training_args.edits_clusters and origin.is_at(output_dir)
         with keep_before(output_dir) if in_place and training_args.should_save else nullcontext():
-            lines += report(
-                trainer, documents, data_args, metrics, origin, log, before_edits, namer, update
-            )
+            lines += report(trainer, inputs, documents, data_args, metrics, log, before_edits)
     if training_args.do_predict and data_args.predict_text:
         lines += write_topic_mix(trainer, data_args.predict_text)
     if training_args.do_predict and data_args.predict_file:
-        lines += write_predictions(trainer, new_documents, data_args)
+        lines += write_predictions(trainer, inputs.new_documents, data_args)
 
     # What a person reads, and what the Hub gets
     if trainer.is_world_process_zero():
         logger.info("Stages, and memory by the end of each:\n%s", "\n".join(STAGES.lines()))
         print("", *lines, f"Results: {output_dir / 'results'}", sep="\n")  # noqa: T201 (its purpose)
-    if training_args.do_train or training_args.edits_clusters or update is not None:
+    if training_args.do_train or training_args.edits_clusters or inputs.update is not None:
         publish(trainer)
     publish_results(data_args, training_args)
     # A process that ends right after a collective call can abort in it.

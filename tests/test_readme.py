@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import fields
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import pytest
 from loopback_hub import LoopbackHub
 from loopback_llm import LoopbackLLM
 from transformers import HfArgumentParser
+from typer.testing import CliRunner
 
+from bert_clustering import cli, run_clustering
 from bert_clustering.training.arguments import ClusteringTrainingArguments
 from bert_clustering.training.run_arguments import DataArguments, ModelArguments
 
@@ -89,9 +92,17 @@ def launch(command: list[str]) -> list[str]:
 
 
 def run_commands(
-    page: str, folder: Path, texts: list[str], encoder: str, server: str = "", **more: str
+    page: str,
+    folder: Path,
+    texts: list[str],
+    encoder: str,
+    server: str = "",
+    in_process: bool = False,
+    **more: str,
 ) -> int:
-    """Run the local commands of a page one after the other; how many there are."""
+    """Run the local commands of a page one after the other; how many there are. Those without a
+    launcher may run in this process, which has imported all libraries.
+    """
     for name in ("messages.csv", "new.csv"):
         with open(folder / name, "w", newline="", encoding="utf-8") as file:
             topics = ["refund", "card", *[""] * (len(texts) - 2)]
@@ -112,15 +123,25 @@ def run_commands(
         put = dict.fromkeys((HUB_ENCODER, MULTILINGUAL_ENCODER, TEACHER), encoder)
         put |= {LLM_SERVER: server}
         arguments = [put.get(part, part) for part in arguments_of(command)]
-        run([*launch(command), *arguments], folder, **more)
+        if in_process and command[0] == "python":
+            with chdir(folder):
+                run_clustering.main(arguments)
+        else:
+            run([*launch(command), *arguments], folder, **more)
     return len(local_commands(page))
 
 
-def run_short_commands(page: str, folder: Path, encoder: str) -> None:
+def run_short_commands(page: str, folder: Path, encoder: str, in_process: bool) -> None:
     """Run those of one word, beside what `run_commands` has left."""
     for command in short_commands(page):
         more = ["--encoder", encoder] if command[1].endswith(".csv") else []
-        run([sys.executable, "-m", "bert_clustering.cli", *command[1:], *more], folder)
+        arguments = [*command[1:], *more]
+        if in_process:
+            with chdir(folder):
+                done = CliRunner().invoke(cli.app, arguments)
+            assert done.exit_code == 0, done.output
+        else:
+            run([sys.executable, "-m", "bert_clustering.cli", *arguments], folder)
 
 
 def column(path: Path, name: str) -> list[str]:
@@ -257,13 +278,14 @@ def test_an_error_of_a_launched_command_is_one_message(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("page, count", [(README, 2), (GUIDE, 15)])
 def test_commands_on_files_run(page, count, corpus, headless_dir, tmp_path):
-    server = LoopbackLLM()
-    assert run_commands(page, tmp_path, corpus[0], headless_dir, server.url) == count
+    server, in_process = LoopbackLLM(), page == GUIDE
+    found = run_commands(page, tmp_path, corpus[0], headless_dir, server.url, in_process)
+    assert found == count
     server.stop()
     assert column(tmp_path / "output/results/clusters.csv", "cluster") == column(
         tmp_path / "predictions/results/predictions.csv", "cluster"
     )
-    run_short_commands(page, tmp_path, headless_dir)
+    run_short_commands(page, tmp_path, headless_dir, in_process)
     if page == README:
         assert (tmp_path / "messages-clusters/results/report.html").is_file()
     else:

@@ -217,7 +217,8 @@ def repeat_start(
 
     repeats = np.full((num_repeats, num_documents), -1, dtype=np.int64)
     seeds = [seed + 1000 * (repeat + 1) for repeat in range(num_repeats)]
-    with tqdm(desc="Repeating the start", leave=False, disable=not progress) as bar:
+    name = "Repeating the start"
+    with tqdm(desc=name, total=num_repeats, leave=False, disable=not progress) as bar:
         for row, (sample, clusters) in zip(repeats, for_each(make, seeds), strict=True):
             row[sample] = clusters
     return repeats

@@ -8,8 +8,8 @@ from accelerate.utils import gather_object
 
 
 def share_out(function: Callable[[Any], Any], items: Sequence) -> list:
-    """What a function makes of each item. Each process takes every so manieth, and all get all:
-    every process has to call it, with as many items.
+    """What a function makes of each item. Of n processes, each works on every n-th item, and all
+    get all: every process has to call it, with as many items.
     """
     state = PartialState()
     made = [function(item) for item in items[state.process_index :: state.num_processes]]

@@ -110,7 +110,7 @@ class Assigner:
         Raises:
             InputError: A text is empty or no string.
         """
-        return self.assign(self.tokenize([*texts]))
+        return self.assign(self.tokenize(make_text_documents(texts).texts))
 
     @property
     def column_names(self) -> list[str]:
@@ -135,22 +135,18 @@ class Assigner:
 
     def tokenize(self, texts: list[str]) -> Tokens:
         """The texts, or their sentences, cut at the length that the model reads, or in windows of
-        that length.
-
-        Raises:
-            InputError: A text is empty or no string.
+        that length. None may be empty.
         """
-        documents, sentences = make_text_documents(texts), None
+        sentences = None
         if self.config.segments == SENTENCE:
-            documents = sentences = split_documents(documents, self.config.sentence_language)
+            language = self.config.sentence_language
+            sentences = split_documents(make_text_documents(texts), language)
+            texts = sentences.texts
         if self.config.long_documents == "mean":
-            windows = cut_windows(tokenize(documents.texts, self.tokenizer), self.tokenizer)
+            windows = cut_windows(tokenize(texts, self.tokenizer), self.tokenizer)
             return Tokens(windows["input_ids"][:], np.array(windows["document"]), sentences)
         encoded = self.tokenizer(
-            documents.texts,
-            truncation=True,
-            return_attention_mask=False,
-            return_token_type_ids=False,
+            texts, truncation=True, return_attention_mask=False, return_token_type_ids=False
         )
         return Tokens(encoded["input_ids"], None, sentences)
 

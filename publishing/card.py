@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerBase, TrainerState
 
 from ..configuration_bert_cluster import BertClusterConfig
 from ..modeling_bert_cluster import BertForClustering
+from ..texts.segments import SENTENCE
 
 
 TEMPLATE = Path(__file__).parent / "templates" / "model_card.md"
@@ -156,7 +157,7 @@ def training_facts(
         NUM_CLUSTERS: f"{config.num_clusters}, {origin}",
         "Loss": f"{args.clustering_weight:g} x clustering loss"
         f" + {args.mlm_weight:g} x masked-LM loss",
-        **({"Clustered": "each sentence"} if config.segments == "sentence" else {}),
+        **({"Clustered": "each sentence"} if config.segments == SENTENCE else {}),
         "Start of the clusters": args.init or "auto",
         "Target": f"{target}, size prior {args.size_prior}",
         "Kernel": f"{config.kernel}, alpha {config.alpha:.3g}",
@@ -248,7 +249,7 @@ def write_card(
         max_length=tokenizer.model_max_length,
         text_prefix=escape_markdown(config.text_prefix or ""),
         long_documents=config.long_documents,
-        unit="sentences" if config.segments == "sentence" else "texts",
+        unit="sentences" if config.segments == SENTENCE else "texts",
         rows=cluster_rows(sizes or [], config.id2label, keywords, examples, scores),
         has_examples=bool(examples),
         scores=score_rows(scores or {}),

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 from ..errors import InputError
 from ..modeling_bert_cluster import BertForClustering, ClusteringOutput
 from ..texts.prefix import spell_out_prefix, text_prefix
+from ..texts.segments import SENTENCE
 from .sentence_encoder import FIRST_MODULES, save_sentence_transformers_files
 
 
@@ -87,7 +88,7 @@ def export_model(
             "first %d tokens.",
             tokenizer.model_max_length,
         )
-    if model.config.segments == "sentence":
+    if model.config.segments == SENTENCE:
         logger.warning(
             "The model sorts sentences; what is exported has to be handed them one by one."
         )

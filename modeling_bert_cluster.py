@@ -20,7 +20,6 @@ from .configuration_bert_cluster import BertClusterConfig  # isort: skip (it che
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call
 from transformers import (
     CONFIG_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -164,7 +163,7 @@ class BertForClustering(PreTrainedModel):
             else backbone
         )
         self.cluster_head = ClusterHead(config)
-        self.mlm_head_learns_alone = False  # without a gradient to the encoder
+        self.mlm_head_learns_alone = False  # on hidden states without a gradient
         self.post_init()
 
     @torch.no_grad()
@@ -355,24 +354,11 @@ class BertForClustering(PreTrainedModel):
             return output
 
         hook = self.backbone.base_model.register_forward_hook(hand_on_masked)
-        inputs |= {"return_dict": True}
         try:
-            if self.mlm_head_learns_alone:
-                weights = self._vocabulary_without_gradient()
-                outputs = functional_call(self.backbone, weights, (), inputs, tie_weights=False)
-            else:
-                outputs = self.backbone(**inputs)
+            outputs = self.backbone(**inputs, return_dict=True)
         finally:
             hook.remove()
         return hidden[0], outputs.logits[0]
-
-    def _vocabulary_without_gradient(self) -> dict[str, torch.Tensor]:
-        """Weight of the head's projection onto the vocabulary, by its name in the backbone; tied,
-        it is the encoder's own.
-        """
-        projection: Any = self.get_output_embeddings()
-        (name,) = (name for name, part in self.backbone.named_modules() if part is projection)
-        return {f"{name}.weight": projection.weight.detach()}
 
     def _pool(self, hidden: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """Mean over real tokens in float32, `(batch_size, hidden_size)`; of unit length if the

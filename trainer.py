@@ -43,7 +43,7 @@ from .training.checkpoints import check_documents, find_last_checkpoint, read_st
 from .training.inference import ClusterPrediction, Inference
 from .training.initialize import bound_confidence, initialize
 from .training.keywords import find_keywords_of_levels
-from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead
+from .training.new_head import LEARNING_RATE_OF_NEW_HEAD, NewHead, initial_loss
 from .training.readable_log import use_readable_log
 from .training.refresh import describe_refresh, revive_emptied, set_targets, strayed_share
 from .training.stages import stage
@@ -123,6 +123,8 @@ class ClusteringTrainer(HubMixin, Trainer):
             processing_class,
             **kwargs,
         )
+        if args.freeze_word_embeddings or initial_loss(self.model, args) is not None:
+            self.model.get_input_embeddings().requires_grad_(False)
         self.teacher_embeddings = teacher_embeddings
         if teacher_embeddings is not None:
             every = np.ones(len(self.train_dataset), dtype=bool)

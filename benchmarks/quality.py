@@ -50,6 +50,8 @@ SETTINGS = {
         "false",
         "--mlm_weight",
         "1",
+        "--freeze_word_embeddings",
+        "false",
     ]
     + ["--learning_rate", "3e-5", "--centroid_learning_rate", "3e-5", "--num_train_epochs", "3"],
 }

@@ -186,6 +186,14 @@ class ClusteringTrainingArguments(TrainingArguments):
     mlm_probability: float = field(
         default=0.15, metadata={"help": "Share of the tokens that are masked, in (0, 1)."}
     )
+    freeze_word_embeddings: bool = field(
+        default=True,
+        metadata={
+            "help": "Leave the token embeddings as they are, and with them the projection of a "
+            "masked-LM head that is tied to them: half of the weights of a small encoder, most of "
+            "those of a multilingual one. Beside a new head they are in any case."
+        },
+    )
     centroid_learning_rate: float = field(
         default=1e-3, metadata={"help": "Learning rate of the centroids."}
     )
@@ -316,5 +324,7 @@ def multiplies_bfloat16(use_cpu: bool = False) -> bool:
     """Whether the GPU, or the CPU where there is none or it is wanted, has units for bfloat16."""
     if torch.cuda.is_available() and not use_cpu:
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    has_other = torch.accelerator.is_available() and not use_cpu
-    return not has_other and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    if torch.accelerator.is_available() and not use_cpu:
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -15,8 +15,8 @@ WEIGHTS = "weights."  # before the names of the kept weights, in a saved guard
 
 
 class Guard:
-    """Judges a training without gold classes, and keeps the last weights that it did not ruin, on
-    the CPU.
+    """Judges a training without gold classes, and keeps the last weights that it did not ruin, of
+    those that learn, on the CPU.
 
     A training is ruined where documents leave in numbers the clusters that their targets name: it
     did not learn what it was taught; or where its clusters collapse, unless documents come to their
@@ -89,11 +89,11 @@ class Guard:
         elif self.keeps_weights:
             self.kept_step, self.kept_score = step, self.judged_score
             self.kept_clusters = clusters
-            with torch.no_grad():
-                for name, weight in model.named_parameters():
-                    if name not in self.kept_weights:  # the same memory serves each time
-                        self.kept_weights[name] = torch.empty_like(weight, device="cpu")
-                    self.kept_weights[name].copy_(weight)
+            learnt = {name: w.detach() for name, w in model.named_parameters() if w.requires_grad}
+            for name, weight in learnt.items():
+                if name not in self.kept_weights:  # the same memory serves each time
+                    self.kept_weights[name] = torch.empty_like(weight, device="cpu")
+                self.kept_weights[name].copy_(weight)
         return self.judged_score
 
     @torch.no_grad()
@@ -102,8 +102,9 @@ class Guard:
         logger.info(
             "Going back to step %d, whose clusters score %.3f.", self.kept_step, self.kept_score
         )
-        for name, weight in model.named_parameters():
-            weight.copy_(self.kept_weights[name])
+        weights = dict(model.named_parameters())
+        for name, kept in self.kept_weights.items():
+            weights[name].copy_(kept)
         self.restored = True
         return self.kept_clusters
 

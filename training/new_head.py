@@ -58,6 +58,8 @@ class NewHead:
     frequencies of the tokens tell: until its loss is half way from that of a guess among all tokens
     to their entropy.
 
+    Its projection onto the vocabulary, where it is tied to the token embeddings, does not learn.
+
     Its loss is a running mean over the updates, which begins at that of a head that knows nothing,
     and is part of the clustering's state.
 

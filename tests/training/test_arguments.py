@@ -38,9 +38,17 @@ def test_a_sharded_model_is_refused(name, value, monkeypatch):
         ClusteringTrainingArguments()
 
 
-@pytest.mark.parametrize("has_units", [True, False])
-def test_bfloat16_is_used_where_there_are_units_for_it(has_units, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_units})
+@pytest.mark.parametrize(
+    "capabilities, has_units",
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, True),
+        ({"amx_bf16": False, "avx512_bf16": True}, True),
+        ({"amx_bf16": False, "avx512_bf16": False}, False),
+        ({}, False),
+    ],
+)
+def test_bfloat16_is_used_where_there_are_units_for_it(capabilities, has_units, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert ClusteringTrainingArguments(use_cpu=True).bf16 == has_units
     assert not ClusteringTrainingArguments(use_cpu=True, bf16=False).bf16
     assert ClusteringTrainingArguments(use_cpu=True, bf16=True).bf16

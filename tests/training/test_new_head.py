@@ -26,7 +26,7 @@ def test_entropy_is_that_of_the_tokens_that_may_be_masked():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_alone_a_head_sends_no_gradient_to_the_encoder(family):
-    """The loss is the same, and the head's gradient too."""
+    """The loss is the same, and the head's gradient too, where the token embeddings are frozen."""
     torch.manual_seed(0)
     from transformers import AutoModelForMaskedLM
 
@@ -35,6 +35,7 @@ def test_alone_a_head_sends_no_gradient_to_the_encoder(family):
     backbone = AutoModelForMaskedLM.from_config(tiny_config(family))
     config = BertClusterConfig(backbone_config=backbone.config, num_clusters=3)
     model = BertForClustering(config, backbone=backbone).eval()
+    model.get_input_embeddings().requires_grad_(False)
     head = {id(parameter) for parameter in model.mlm_head_parameters()}
     ids = torch.randint(5, 99, (3, 7))
     labels = torch.where(torch.rand(ids.shape) < 0.5, ids, -100)
@@ -107,6 +108,29 @@ def test_a_head_is_not_kept_alone_where_that_is_for_nothing(
     trainer = make_trainer(**names | {"name": names["name"] or encoder_dir}, num_train_epochs=1)
     trainer.train()
     assert trainer.clustering.new_head_loss is None and not trainer.model.mlm_head_learns_alone
+
+
+@pytest.mark.parametrize(
+    "fresh, frozen, learns", [(False, True, False), (False, False, True), (True, False, False)]
+)
+def test_token_embeddings_learn_where_that_is_wanted_and_the_head_knows_them(
+    make_trainer, headless_dir, encoder_dir, fresh, frozen, learns
+):
+    trainer = make_trainer(
+        name=headless_dir if fresh else encoder_dir,
+        num_train_epochs=1,
+        freeze_word_embeddings=frozen,
+    )
+    before = parameters(trainer)
+    trainer.train()
+    moved = {
+        name
+        for name, weight in trainer.model.named_parameters()
+        if not torch.equal(weight, before[name])
+    }
+    name = "backbone.bert.embeddings.word_embeddings.weight"
+    assert (name in moved) == (name in trainer.clustering.guard.kept_weights) == learns
+    assert set(before) - moved <= {name}, "all else learns"
 
 
 def test_a_resumed_training_judges_the_head_as_one_that_never_stopped(

@@ -37,6 +37,7 @@ from .texts.tokens import document_lengths, limit_length, prepare_dataset, prepa
 from .texts.vectors import check_vectors
 from .texts.windows import WholeDocuments
 from .training.arguments import ClusteringTrainingArguments
+from .training.attention import attention_kernel
 from .training.batches import ClusteringCollator, EpochSeededSampler, split_batch
 from .training.callbacks import RefreshTargets
 from .training.checkpoints import check_documents, find_last_checkpoint, read_state
@@ -360,10 +361,11 @@ class ClusteringTrainer(HubMixin, Trainer):
         """Gradients of a batch, which goes through the model in parts, as memory allows."""
         *parts, last = split_batch(inputs, self.args.max_tokens_per_pass)
         loss = torch.zeros((), device=self.args.device)
-        for part in parts:
-            with self.accelerator.no_sync(model):
-                loss += super().training_step(model, part, num_items_in_batch)
-        return loss + super().training_step(model, last, num_items_in_batch)
+        with attention_kernel(self.accelerator, inputs["input_ids"].shape[1]):
+            for part in parts:
+                with self.accelerator.no_sync(model):
+                    loss += super().training_step(model, part, num_items_in_batch)
+            return loss + super().training_step(model, last, num_items_in_batch)
 
     def compute_loss(
         self,

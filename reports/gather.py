@@ -91,27 +91,17 @@ def gather_result(
     placed = log.places(documents)
     prediction.predictions[placed >= 0] = np.eye(config.num_clusters)[placed[placed >= 0]]
     clusters, probabilities = prediction.clusters, prediction.probabilities
-    keywords_of_levels, keywords = trainer.keywords_of_levels, trainer.keywords
-    if keywords is None:
-        *keywords_of_levels, keywords = find_keywords_of_levels(
-            documents.usable_texts, clusters, prediction.embeddings, config, trainer.inference
-        )
+    embeddings = prediction.embeddings
+    *keywords_of_levels, keywords = keywords_of(trainer, documents, clusters, embeddings)
     name_levels(config, [*keywords_of_levels, keywords])
     # Before training, nobody knows how far texts lie from their centroids.
     threshold = None if is_preview else data_args.outlier_threshold
-    embeddings = prediction.embeddings
     assigned = mark_outliers(trainer, embeddings, clusters, threshold)
     assigned = np.where(placed >= 0, clusters, assigned)
     measured = carry_over(origin.metrics(), before_edits is not None) if args.reports_alone else {}
     measured |= metrics | measure(trainer, documents, prediction)
     if threshold is not None:
         measured["outliers"] = int((assigned == OUTLIER).sum())
-    positions = origin.positions() if args.reports_alone else None
-    if positions is None or len(positions) != len(clusters):
-        with stage("map"):
-            positions = (
-                project_roughly(embeddings) if is_preview else project(embeddings, args.seed)
-            )
     return ClusteringResult(
         documents=documents,
         q=prediction.predictions,
@@ -119,7 +109,7 @@ def gather_result(
         probabilities=probabilities,
         assigned=assigned,
         embeddings=embeddings,
-        positions=positions,
+        positions=positions_of(trainer, embeddings, origin, is_preview),
         centroids=trainer.model.cluster_head.centroids.detach().cpu().numpy(),
         keywords=keywords,
         labels=[config.id2label[cluster] for cluster in range(config.num_clusters)],
@@ -130,6 +120,32 @@ def gather_result(
         levels=levels_of(config, keywords_of_levels),
         is_preview=is_preview,
     )
+
+
+def keywords_of(
+    trainer: ClusteringTrainer, documents: Documents, clusters: np.ndarray, embeddings: np.ndarray
+) -> list[list[list[str]]]:
+    """Keywords of each cluster of each level, the finest last: those that the training found, or
+    those of the clusters at hand, `(num_usable,)`.
+    """
+    if trainer.keywords is not None:
+        return [*trainer.keywords_of_levels, trainer.keywords]
+    return find_keywords_of_levels(
+        documents.usable_texts, clusters, embeddings, trainer.model.config, trainer.inference
+    )
+
+
+def positions_of(
+    trainer: ClusteringTrainer, embeddings: np.ndarray, origin: RunFolder, is_preview: bool
+) -> np.ndarray:
+    """Where documents stand on the map, `(num_usable, 2)`: where a report's run had put them, or
+    anew.
+    """
+    positions = origin.positions() if trainer.args.reports_alone else None
+    if positions is not None and len(positions) == len(embeddings):
+        return positions
+    with stage("map"):
+        return project_roughly(embeddings) if is_preview else project(embeddings, trainer.args.seed)
 
 
 def mark_outliers(

@@ -106,15 +106,22 @@ def initialize(
         new_head_loss=initial_loss(model, args),
         num_clusters_scores=scores_of_k,
     )
-    if found is not None and len(found.scores) == 2:
-        scores, sizes = found.scores, found.sizes(num_clusters)
-        state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
-        state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
+    if found is not None:
+        _note_choice(state, found, num_clusters)
     if args.lexical_teacher or views.teacher is not None:
         with stage("targets"):
             q = _ask_teacher(views, start.numpy(), num_clusters)
     set_targets(state, q, args)
     return state
+
+
+def _note_choice(state: ClusteringState, found: Start, num_clusters: int) -> None:
+    """Keep what both candidates of a start were like, where there were two."""
+    if len(found.scores) < 2:
+        return
+    scores, sizes = found.scores, found.sizes(num_clusters)
+    state.start_scores = torch.tensor([scores[EVEN], scores[ANY]], dtype=torch.float64)
+    state.start_sizes = torch.tensor([sizes[EVEN], sizes[ANY]])
 
 
 def _wanted_levels(model: BertForClustering, args: ClusteringTrainingArguments) -> list[int]:

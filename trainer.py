@@ -124,6 +124,7 @@ class ClusteringTrainer(HubMixin, Trainer):
             processing_class,
             **kwargs,
         )
+        # A new head's projection onto the vocabulary is tied to them.
         if args.freeze_word_embeddings or initial_loss(self.model, args) is not None:
             self.model.get_input_embeddings().requires_grad_(False)
         self.teacher_embeddings = teacher_embeddings

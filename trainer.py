@@ -125,8 +125,8 @@ class ClusteringTrainer(HubMixin, Trainer):
             **kwargs,
         )
         # A new head's projection onto the vocabulary is tied to them.
-        if args.freeze_word_embeddings or initial_loss(self.model, args) is not None:
-            self.model.get_input_embeddings().requires_grad_(False)
+        is_frozen = args.freeze_word_embeddings or initial_loss(self.model, args) is not None
+        self.model.get_input_embeddings().requires_grad_(not is_frozen)
         self.teacher_embeddings = teacher_embeddings
         if teacher_embeddings is not None:
             every = np.ones(len(self.train_dataset), dtype=bool)

@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from bert_clustering import trainer as trainer_module
 from bert_clustering.modeling_bert_cluster import BertForClustering
+from bert_clustering.trainer import ClusteringTrainer, ClusteringTrainingArguments
 from bert_clustering.training.new_head import LEARNING_RATE_OF_NEW_HEAD, token_entropy
 from helpers import FAMILIES, logged, parameters, tiny_config
 
@@ -131,6 +132,17 @@ def test_token_embeddings_learn_where_that_is_wanted_and_the_head_knows_them(
     name = "backbone.bert.embeddings.word_embeddings.weight"
     assert (name in moved) == (name in trainer.clustering.guard.kept_weights) == learns
     assert set(before) - moved <= {name}, "all else learns"
+
+
+def test_another_trainer_of_a_model_says_anew_what_learns(make_trainer, tokenizer, tmp_path):
+    model = make_trainer().model
+    words = model.get_input_embeddings().weight
+    for frozen in (True, False, True):
+        args = ClusteringTrainingArguments(
+            str(tmp_path), use_cpu=True, freeze_word_embeddings=frozen
+        )
+        ClusteringTrainer(model, args, processing_class=tokenizer)
+        assert words.requires_grad != frozen
 
 
 def test_a_resumed_training_judges_the_head_as_one_that_never_stopped(
